@@ -1,0 +1,83 @@
+"""The command's tree and its options. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepfake_hf._version import __version__
+
+app = typer.Typer(
+    name="deepfake-hf",
+    help="Tell genuine video, pictures and speech from deepfakes.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"deepfake-hf {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    """Tell genuine video, pictures and speech from deepfakes."""
+
+
+@app.command()
+def detect(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders (searched in depth) or globs.", metavar="PATH…")],
+    jsonl: Annotated[Path | None, typer.Option(help="Also write one JSON object a line to this file.")] = None,
+    threshold: Annotated[
+        str,
+        typer.Option(
+            help="Limit for the word fake: [b]fpr1[/b], [b]fpr5[/b] (1 % or 5 % of genuine media reach it) or a P(fake)."
+        ),
+    ] = "fpr1",
+    every: Annotated[int | None, typer.Option(help="Analyse every n-th frame.", min=1)] = None,
+    fps: Annotated[float | None, typer.Option(help="Analyse this many frames per second.", min=0.01)] = None,
+    frames: Annotated[int | None, typer.Option(help="Analyse this many frames, evenly to the very end.", min=1)] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: a GPU where there is one.")
+    ] = None,
+    bundle: Annotated[
+        str | None, typer.Option(help="Weights: a folder or a Hub id; default: those in the box.")
+    ] = None,
+    max_minutes: Annotated[float | None, typer.Option(help="Refuse media longer than this (default 120).")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress bar.")] = False,
+) -> None:
+    """Analyse media and say for each: real, fake or uncertain, or why it could not be scored.
+
+    Exit status: 0 all done (whatever the verdicts), 2 bad usage, 3 some files could not be read.
+    """
+    from deepfake_hf.cli.detect import run
+
+    raise typer.Exit(run(paths, jsonl, threshold, every, fps, frames, device, bundle, max_minutes, quiet))
+
+
+@app.command()
+def doctor(
+    bundle: Annotated[str | None, typer.Argument(help="A bundle to check; default: the one in the box.")] = None,
+) -> None:
+    """Show what is installed, which backends work and where the weights come from. Exit status 1 if something is broken."""
+    from deepfake_hf.cli.doctor import run
+
+    raise typer.Exit(run(bundle))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a result."""
+    from deepfake_hf.report.schema import result_schema_text
+
+    typer.echo(result_schema_text())

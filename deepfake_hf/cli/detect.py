@@ -1,0 +1,183 @@
+"""``deepfake-hf detect``: find the files, run the facade, print a table, write JSON lines."""
+
+from __future__ import annotations
+
+import glob
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from deepfake_hf.errors import DeepfakeHFError, UsageError
+
+if TYPE_CHECKING:
+    from deepfake_hf.media import Sampling
+    from deepfake_hf.types import DetectionResult
+
+DONE: Final = 0
+BAD_USAGE: Final = 2
+SOME_UNREADABLE: Final = 3
+
+MEDIA_SUFFIXES: Final = frozenset(
+    [".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".3gp", ".flv", ".wmv", ".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".bmp", ".tif", ".tiff", ".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".wma"]
+)
+_COLOURS: Final = {"real": "green", "fake": "red", "uncertain": "yellow"}
+
+
+def find_media(paths: list[str]) -> tuple[list[str], list[str]]:
+    """Expand files, folders and globs.
+
+    Returns:
+        The files to analyse (a named file is taken whatever its name; one that is not there stays in, so that it gets
+        its own answer), and messages about folders and globs that gave nothing.
+    """
+    files: list[str] = []
+    empty: list[str] = []
+    for path in paths:
+        if Path(path).is_dir():
+            found = sorted(
+                str(file)
+                for file in Path(path).rglob("*")
+                if file.is_file() and file.suffix.lower() in MEDIA_SUFFIXES and not file.name.startswith(".")
+            )
+            if not found:
+                empty.append(
+                    f"{path}: the folder holds no media file. Name the files themselves if their names end unusually."
+                )
+        elif glob.has_magic(path) and not Path(path).exists():
+            found = sorted(name for name in glob.glob(path, recursive=True) if Path(name).is_file())
+            if not found:
+                empty.append(
+                    f"{path}: no file matches. Check the pattern, and quote it so that the shell leaves it alone."
+                )
+        else:
+            found = [path]
+        files.extend(found)
+    return list(dict.fromkeys(files)), empty
+
+
+def choose_sampling(every: int | None, fps: float | None, frames: int | None) -> Sampling | None:
+    """The sampling that was asked for; None for the default.
+
+    Raises:
+        UsageError: More than one was asked for.
+    """
+    from deepfake_hf.media import AtRate, EveryNth, Uniform
+
+    if sum(option is not None for option in (every, fps, frames)) > 1:
+        raise UsageError("--every, --fps and --frames", "they exclude each other", "give one of them")
+    if every is not None:
+        return EveryNth(every)
+    if fps is not None:
+        return AtRate(fps)
+    return Uniform(frames) if frames is not None else None
+
+
+def run(
+    paths: list[str],
+    jsonl: Path | None,
+    threshold: str,
+    every: int | None,
+    fps: float | None,
+    frames: int | None,
+    device: str | None,
+    bundle: str | None,
+    max_minutes: float | None,
+    quiet: bool,
+) -> int:
+    """Do the command; returns its exit status."""
+    errors = Console(stderr=True)
+    console = Console()
+    files, empty = find_media(paths)
+    for message in empty:
+        errors.print(message, style="yellow", markup=False, soft_wrap=True)
+    if not files:
+        return BAD_USAGE
+    try:
+        results = _analyse(files, jsonl, threshold, every, fps, frames, device, bundle, max_minutes, quiet, errors)
+    except DeepfakeHFError as error:
+        errors.print(str(error), style="red", markup=False, soft_wrap=True)
+        return BAD_USAGE
+    if not quiet:
+        console.print(_table(results))
+        words = Counter(str(result.verdict or result.status) for result in results)
+        console.print(
+            ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in words.most_common()), markup=False
+        )
+    broken = [result for result in results if result.status in ("unreadable", "unsupported")]
+    return SOME_UNREADABLE if broken or empty else DONE
+
+
+def _analyse(
+    files: list[str],
+    jsonl: Path | None,
+    threshold: str,
+    every: int | None,
+    fps: float | None,
+    frames: int | None,
+    device: str | None,
+    bundle: str | None,
+    max_minutes: float | None,
+    quiet: bool,
+    errors: Console,
+) -> list[DetectionResult]:
+    from deepfake_hf.detector import Detector
+    from deepfake_hf.media import Limits
+    from deepfake_hf.scoring.decision import parse_threshold
+
+    sampling, limit = choose_sampling(every, fps, frames), parse_threshold(threshold)
+    sink = None
+    if jsonl is not None:
+        try:
+            jsonl.parent.mkdir(parents=True, exist_ok=True)
+            sink = jsonl.open("w", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{jsonl} cannot be written", str(error.strerror), "name another file") from None
+    limits = Limits() if max_minutes is None else Limits(max_duration_s=60 * max_minutes)
+    results = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True, disable=quiet or not sys.stderr.isatty()) as bar:
+        task = bar.add_task("loading the weights", total=len(files))
+        detector = Detector.from_pretrained(bundle, device=device, limits=limits)
+        for file in files:
+            name = Path(file).name
+
+            def tell(share: float, what: str, name: str = name) -> None:
+                bar.update(task, description=f"{name}: {what}")
+
+            bar.update(task, description=name)
+            result = detector.detect(file, sampling=sampling, threshold=limit, progress=tell)
+            results.append(result)
+            if sink is not None:
+                sink.write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
+                sink.flush()
+            bar.advance(task)
+    if sink is not None:
+        sink.close()
+    return results
+
+
+def _table(results: list[DetectionResult]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("file", overflow="fold", ratio=3)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("P(fake)", justify="right", no_wrap=True)
+    table.add_column("90 %", no_wrap=True)
+    table.add_column("coverage", justify="right", no_wrap=True)
+    table.add_column("why", overflow="fold", ratio=5)
+    for result in results:
+        word = str(result.verdict) if result.verdict else str(result.status).replace("_", " ")
+        colour = _COLOURS.get(word, "dim")
+        p_fake = "–" if result.p_fake is None else f"{result.p_fake:.3f}"
+        spread = "" if result.interval is None else f"{result.interval[0]:.2f}–{result.interval[1]:.2f}"
+        coverage = "–" if result.p_fake is None else f"{100 * result.coverage:.0f} %"
+        reason = "; ".join([result.reason, *result.warnings])
+        from rich.text import Text
+
+        table.add_row(Text(result.path), Text(word, style=colour), p_fake, spread, coverage, Text(reason))
+    return table

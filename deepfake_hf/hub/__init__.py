@@ -1,0 +1,1 @@
+"""Bundles: a detector as a folder or a Hub repository."""

@@ -1,0 +1,226 @@
+"""A bundle: ``detector.json``, one ``transformers`` folder per branch and calibration in safetensors. No pickles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from deepfake_hf._version import __version__
+from deepfake_hf.errors import BundleError
+from deepfake_hf.scoring.calibration import NullDistribution
+from deepfake_hf.scoring.decision import BranchCalibration
+
+MANIFEST: Final = "detector.json"
+CALIBRATION: Final = "calibration.safetensors"
+FORMAT_VERSION: Final = 1
+EMBEDDED: Final = Path(__file__).resolve().parent.parent / "weights"
+_PICKLES: Final = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5")
+_BRANCH_KINDS: Final = ("frame", "audio")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A checked bundle on disk.
+
+    ``branches`` maps a branch name (``face``, ``speech``) to its kind; each has a folder of that name. ``weights`` is
+    ``trained`` or ``random``; ``sha256`` covers every weights and configuration file.
+    """
+
+    path: Path
+    name: str
+    branches: dict[str, str]
+    calibrations: dict[str, BranchCalibration]
+    landmarks: Path | None
+    weights: str
+    sha256: str
+    manifest: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """How results name the weights: name, honesty and hash."""
+        return f"{self.name} {self.weights} sha256:{self.sha256[:16]}"
+
+
+def open_bundle(source: str | Path | None = None) -> Bundle:
+    """Find and check a bundle.
+
+    Args:
+        source: None for the weights in the box, a folder, or a Hub repository id (``owner/name``).
+
+    Raises:
+        BundleError: Not there, incomplete, with pickles, or of a newer format.
+    """
+    folder = EMBEDDED if source is None else Path(source)
+    if not folder.is_dir():
+        if folder.exists() or str(source).count("/") != 1 or str(source).startswith((".", "/", "~")):
+            raise BundleError(
+                f"no bundle at {source}", "it is not a folder", "name a bundle folder or a Hub id owner/name"
+            )
+        folder = _download(str(source))
+    _refuse_pickles(folder)
+    manifest = _read_manifest(folder)
+    arrays = load_file(_need(folder, CALIBRATION))
+    calibrations = {}
+    for branch, kind in manifest["branches"].items():
+        if kind not in _BRANCH_KINDS:
+            raise BundleError(
+                f"branch {branch!r} of {folder} cannot be used",
+                f"its kind {kind!r} is not one of {', '.join(_BRANCH_KINDS)}",
+                "update deepfake_hf, or rebuild the bundle",
+            )
+        _need(folder / branch, "config.json")
+        _need(folder / branch, "preprocessor_config.json")
+        if not list((folder / branch).glob("*.safetensors")):
+            raise BundleError(
+                f"branch {branch!r} of {folder} has no weights",
+                "there is no .safetensors file in its folder",
+                "save the model with save_pretrained, or fetch the bundle again",
+            )
+        prefix = f"{branch}."
+        own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        if not own:
+            raise BundleError(
+                f"branch {branch!r} of {folder} has no calibrator",
+                f"{CALIBRATION} does not name it",
+                "rebuild the bundle",
+            )
+        calibrations[branch] = BranchCalibration.from_arrays(own)
+    landmarks = folder / manifest["landmarks"] if manifest.get("landmarks") else None
+    return Bundle(
+        path=folder,
+        name=manifest["name"],
+        branches=dict(manifest["branches"]),
+        calibrations=calibrations,
+        landmarks=landmarks,
+        weights=manifest["weights"],
+        sha256=bundle_hash(folder),
+        manifest=manifest,
+    )
+
+
+def write_bundle(
+    folder: Path,
+    name: str,
+    branches: dict[str, tuple[str, Path, NullDistribution]],
+    landmarks: Path | None,
+    weights: str,
+    extra: dict[str, Any],
+) -> Bundle:
+    """Write a bundle from saved branch folders.
+
+    Args:
+        folder: where to; branch folders in it are replaced, other files kept.
+        name: stands in every result.
+        branches: branch name to (kind, folder made by save_pretrained with its processor, null distribution).
+        landmarks: folder of the landmark regressor, or None.
+        weights: ``trained`` or ``random``.
+        extra: further facts for ``detector.json`` (data, figures, commands).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, np.ndarray] = {}
+    sources = {branch: path for branch, (_, path, _) in branches.items()}
+    if landmarks is not None:
+        sources["landmarks"] = landmarks
+    for branch, source in sources.items():
+        target = folder / branch
+        if target.exists():
+            shutil.rmtree(target)
+        target.mkdir()
+        for file in sorted(source.iterdir()):
+            if file.suffix in (".json", ".safetensors"):
+                shutil.copy(file, target / file.name)
+    points = {}
+    for branch, (_, _, null) in branches.items():
+        calibration = BranchCalibration(null)
+        arrays |= {f"{branch}.{key}": value for key, value in calibration.to_arrays().items()}
+        points[branch] = calibration.operating_points
+    save_file(arrays, folder / CALIBRATION)
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "library_version": __version__,
+        "name": name,
+        "weights": weights,
+        "branches": {branch: kind for branch, (kind, _, _) in branches.items()},
+        "landmarks": "landmarks" if landmarks is not None else None,
+        "fusion": "sidak_rarest_voice",
+        "operating_points": points,
+        **extra,
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+    return open_bundle(folder)
+
+
+def bundle_hash(folder: Path) -> str:
+    """SHA-256 over the names and contents of all weights and configuration files."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in (".safetensors", ".json"):
+            digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = _need(folder, MANIFEST)
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BundleError(f"{path} cannot be read", f"it is not JSON ({error})", "fetch the bundle again") from None
+    missing = [key for key in ("format_version", "name", "weights", "branches") if key not in manifest]
+    if missing:
+        raise BundleError(f"{path} is incomplete", f"it lacks {', '.join(missing)}", "rebuild the bundle")
+    if manifest["format_version"] > FORMAT_VERSION:
+        raise BundleError(
+            f"{path} is too new",
+            f"its format is {manifest['format_version']}, this library reads {FORMAT_VERSION}",
+            "update deepfake_hf",
+        )
+    if manifest["weights"] not in ("trained", "random"):
+        raise BundleError(
+            f"{path} does not say where its weights come from",
+            "`weights` must be trained or random",
+            "rebuild the bundle",
+        )
+    return manifest
+
+
+def _need(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.is_file():
+        raise BundleError(
+            f"{folder} is not a detector bundle",
+            f"it has no {name}",
+            "name a folder made by this library, with detector.json, its branch folders and calibration.safetensors",
+        )
+    return path
+
+
+def _refuse_pickles(folder: Path) -> None:
+    for file in sorted(folder.rglob("*")):
+        if file.suffix.lower() in _PICKLES:
+            raise BundleError(
+                f"{folder} is refused",
+                f"{file.relative_to(folder)} is of a kind that can run code when it is loaded",
+                "convert it to safetensors and remove the file",
+            )
+
+
+def _download(repository: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        return Path(snapshot_download(repository, allow_patterns=["*.json", "*.safetensors", "*.md"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
+        raise BundleError(
+            f"the bundle {repository} could not be fetched",
+            f"{type(error).__name__} from the Hub, and no folder of that name is here",
+            "check the name, the network and your access, or give a local folder",
+        ) from error

@@ -1,0 +1,85 @@
+"""A branch: a processor and a model that turn crops or windows of sound into calibrated margins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deepfake_hf.errors import UsageError
+from deepfake_hf.models.modeling_audio import AudioDetectorForAudioClassification
+from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
+from deepfake_hf.processing.feature_extraction_spectrogram import SpectrogramFeatureExtractor
+from deepfake_hf.processing.image_processing_face import FaceImageProcessor
+
+BATCH = 16
+
+
+def choose_device(name: str | None = None) -> torch.device:
+    """``None`` or ``auto``: a GPU where there is one, else the CPU.
+
+    Raises:
+        UsageError: The device is unknown or not on this machine.
+    """
+    if name in (None, "auto"):
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(str(name))
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"device {name!r} cannot be used", reason, "use --device cpu, or leave it out") from None
+    return device
+
+
+class FrameBranch:
+    """Face crops to margins; each crop is also read mirrored and the two answers are averaged."""
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        self.processor = FaceImageProcessor.from_pretrained(folder)
+        model = FrameDetectorForImageClassification.from_pretrained(folder, dtype=torch.float32)
+        self.model = model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.device = device
+
+    def score(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+        """Args: crops: N of uint8 (H, W, 3). Returns: float64 (N,), calibrated ``logit_fake``."""
+        margins = []
+        with torch.inference_mode():
+            for start in range(0, len(crops), BATCH):
+                pixels = self.processor(list(crops[start : start + BATCH]), return_tensors="pt")["pixel_values"]
+                pixels = pixels.to(self.device).contiguous(memory_format=torch.channels_last)
+                logits = (self.model(pixels).logits + self.model(pixels.flip(3)).logits) / 2
+                margins.append((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
+        return np.concatenate(margins) if margins else np.zeros(0)
+
+
+class SpeechBranch:
+    """Windows of sound to margins."""
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        self.extractor = SpectrogramFeatureExtractor.from_pretrained(folder)
+        model = AudioDetectorForAudioClassification.from_pretrained(folder, dtype=torch.float32)
+        self.model = model.to(device).eval()  # type: ignore[arg-type]
+        self.device = device
+
+    @property
+    def sampling_rate(self) -> int:
+        return int(self.extractor.sampling_rate)
+
+    def score(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Args: windows: N of float32 (num_samples,). Returns: float64 (N,), calibrated ``logit_fake``."""
+        margins = []
+        with torch.inference_mode():
+            for start in range(0, len(windows), BATCH):
+                batch = self.extractor(
+                    list(windows[start : start + BATCH]),
+                    sampling_rate=self.sampling_rate,
+                    padding=True,
+                    return_tensors="pt",
+                )
+                logits = self.model(**{name: tensor.to(self.device) for name, tensor in batch.items()}).logits
+                margins.append((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
+        return np.concatenate(margins) if margins else np.zeros(0)

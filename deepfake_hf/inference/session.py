@@ -1,0 +1,68 @@
+"""A live session: frames and samples in, bounded memory, the passes' state out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepfake_hf.errors import UsageError
+from deepfake_hf.faces import FaceDetector
+from deepfake_hf.inference.branch import FrameBranch, SpeechBranch
+from deepfake_hf.inference.faces_pass import FacesPass
+from deepfake_hf.inference.speech_pass import SpeechPass
+from deepfake_hf.types import AudioTrack, Frame
+
+MEMORY_S = 30.0
+SPEECH_BLOCK_S = 1.0
+
+
+class LiveSession:
+    """Keeps the last ``MEMORY_S`` seconds of windows; one per source.
+
+    Frames are analysed at most every ``step_s`` seconds of the source's own time, others are passed over.
+    """
+
+    step_s = 0.2
+
+    def __init__(
+        self, detector: FaceDetector, face: FrameBranch | None, speech: SpeechBranch | None, sampling_rate: int
+    ) -> None:
+        self.faces = FacesPass(detector, face, self.step_s) if face else None
+        self.speech = SpeechPass(speech) if speech else None
+        if self.speech and sampling_rate != self.speech.rate:
+            raise UsageError(
+                f"samples at {sampling_rate} Hz were given",
+                f"the speech branch reads {self.speech.rate} Hz",
+                f"resample to {self.speech.rate} Hz and say sampling_rate={self.speech.rate}",
+            )
+        self._heard_s = 0.0
+        self._last_s = -np.inf
+        self._count = 0
+
+    def push_frame(self, rgb: NDArray[np.uint8], pts_s: float) -> None:
+        """Take one frame; ``pts_s`` must not fall."""
+        if pts_s < self._last_s:
+            raise UsageError(
+                f"a frame at {pts_s:.3f} s came late",
+                f"{self._last_s:.3f} s was there before",
+                "send frames in time order",
+            )
+        if self.faces is None or pts_s - self._last_s < self.step_s - 1e-3:
+            return
+        self._last_s = pts_s
+        self.faces.feed(Frame(rgb, pts_s, self._count))
+        self.faces.flush()
+        self._count += 1
+        for number, track in list(self.faces.tracks.items()):
+            track.windows[:] = [w for w in track.windows if w.end_s >= pts_s - MEMORY_S]
+            if track.end_s < pts_s - MEMORY_S:
+                del self.faces.tracks[number]
+
+    def push_samples(self, samples: NDArray[np.float32]) -> None:
+        """Take float32 (n,) mono samples in [-1, 1]."""
+        if self.speech is None:
+            return
+        self.speech.feed(AudioTrack(np.asarray(samples, np.float32), self.speech.rate, self._heard_s))
+        self._heard_s += len(samples) / self.speech.rate
+        self.speech.flush()
+        self.speech.windows[:] = [w for w in self.speech.windows if w.end_s >= self._heard_s - MEMORY_S]

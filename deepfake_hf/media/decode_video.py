@@ -1,0 +1,162 @@
+"""Video through FFmpeg: one sequential pass, several threads, no seeking, at most one picture held."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from functools import partial
+from typing import Final, cast
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from deepfake_hf.errors import MediaError
+from deepfake_hf.media.container import main_video, open_container, origin_s, shortfall, stream_end_s
+from deepfake_hf.media.limits import Limits
+from deepfake_hf.media.orient import UPRIGHT, Orientation, fit_size, orientation_from_matrix, square_size
+from deepfake_hf.media.shots import Progress, Shot
+
+_UNSPECIFIED: Final = 2  # AVCOL_SPC_UNSPECIFIED (libavutil/pixfmt.h)
+_SD_LINES: Final = 576  # untagged video: players take BT.601 up to this height and BT.709 above (ITU-R BT.601, BT.709)
+
+
+def orientation_of(frame: VideoFrame) -> Orientation:
+    """How to turn a decoded frame upright, by the display matrix that came with it."""
+    for item in cast(Iterable[SideData], frame.side_data):  # PyAV's stub calls it a dict; it iterates over its items
+        if item.type == SideDataType.DISPLAYMATRIX:
+            return orientation_from_matrix(bytes(item))
+    return UPRIGHT
+
+
+def shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+    """The (width, height) in pixels of a frame as it is shown: square pixels, upright."""
+    return orientation_of(frame).shown_size(*square_size(frame.width, frame.height, stream.sample_aspect_ratio))
+
+
+def frame_to_rgb(frame: VideoFrame, pixel_aspect: Fraction | None, max_side_px: int | None) -> NDArray[np.uint8]:
+    """Convert one decoded frame; size, pixel aspect and colour change in one swscale call, then it is turned.
+
+    Args:
+        frame: Any pixel format FFmpeg knows.
+        pixel_aspect: Width / height of a stored pixel; None means square.
+        max_side_px: Longer side at most, in pixels; None keeps the size.
+
+    Returns:
+        uint8 (H, W, 3), RGB, upright, square pixels.
+    """
+    width_px, height_px = fit_size(*square_size(frame.width, frame.height, pixel_aspect), max_side_px)
+    untagged = "ITU709" if frame.height > _SD_LINES else "ITU601"
+    converted = frame.reformat(
+        width=width_px,
+        height=height_px,
+        format="rgb24",
+        src_colorspace=untagged if frame.colorspace == _UNSPECIFIED else None,
+        interpolation="AREA" if width_px < frame.width else "BICUBIC",
+    )
+    rgb = np.asarray(converted.to_ndarray(), dtype=np.uint8)  # (H, W, 3), as stored
+    return orientation_of(frame).apply(rgb)
+
+
+def need_video(container: InputContainer, name: str) -> VideoStream:
+    """The stream to decode. Raises: MediaError where there is none."""
+    stream = main_video(container)
+    if stream is None:
+        raise MediaError(name, "it has no video stream", "give a video or a picture")
+    return stream
+
+
+class VideoDecoder:
+    """Decodes one video file, a pass at a time.
+
+    Timestamps are the container's, less the container's own start (the earliest start of any of its streams), so the
+    first frame is at or near 0 and sound and picture share one clock. A frame without a timestamp, or one that does not
+    rise, stands one nominal frame interval after the one before. Frames that the decoder marks as corrupt are left out.
+
+    Args:
+        path: The file.
+        limits: Length and picture size are checked again while decoding, since a header can lie.
+        max_side_px: Longer side at most, in pixels; None keeps the size.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], limits: Limits, max_side_px: int | None) -> None:
+        self.progress = Progress()
+        self._path = os.fspath(path)
+        self._limits = limits
+        self._max_side_px = max_side_px
+
+    def timestamps(self) -> NDArray[np.float64]:
+        """float64 (N,): times in seconds of all frames, by demuxing alone; eight bytes a frame.
+
+        Raises:
+            UnsupportedMediaError: Longer than the limit.
+        """
+        times_s = array("d")
+        with open_container(self._path) as container:
+            stream = need_video(container, self._path)
+            start_s, tick_s = origin_s(container), float(stream.time_base or 0)
+            try:
+                for packet in container.demux(stream):
+                    ticks = packet.dts if packet.pts is None else packet.pts
+                    if ticks is not None and packet.size and not packet.is_discard:
+                        times_s.append(ticks * tick_s - start_s)
+                        self._limits.check_duration(self._path, times_s[-1])
+            except av.FFmpegError:
+                pass  # the decoding pass says what is wrong
+        return np.sort(np.frombuffer(times_s, dtype=np.float64)) if times_s else np.empty(0, np.float64)
+
+    def shots(self) -> Iterator[Shot]:
+        """Decode the whole file once. Damage is noted in ``progress`` and the pass goes on with what follows it.
+
+        Raises:
+            MediaError: No video stream.
+            UnsupportedMediaError: Longer or larger than the limits.
+        """
+        progress, last_s, bad = self.progress, -1.0, 0
+        with open_container(self._path) as container:
+            stream = need_video(container, self._path)
+            stream.thread_type = "AUTO"
+            start_s, tick = origin_s(container), stream.time_base or Fraction(1, 1000)
+            interval_s = float(1 / stream.average_rate) if stream.average_rate else 0.04
+            for frame in self._frames(container, stream):
+                if frame is None or frame.is_corrupt:
+                    bad += 1
+                    progress.damaged = f"{bad} of its video packets or frames are damaged and were left out"
+                    continue
+                pts_s = last_s + interval_s if frame.pts is None else float(frame.pts * tick) - start_s
+                if pts_s <= last_s:
+                    pts_s = last_s + interval_s
+                elif frame.pts is None and last_s < 0:
+                    pts_s = 0.0
+                self._limits.check_duration(self._path, pts_s)
+                self._limits.check_size(self._path, *shown_size(frame, stream))
+                last_s = pts_s
+                progress.decoded_until_s = pts_s + (float(frame.duration * tick) if frame.duration else interval_s)
+                yield Shot(pts_s, partial(frame_to_rgb, frame, stream.sample_aspect_ratio, self._max_side_px))
+            short = shortfall(progress.decoded_until_s, stream_end_s(container, stream))
+            progress.damaged = "; ".join(filter(None, [progress.damaged, short])) or None
+
+    def _frames(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame | None]:
+        """Decoded frames in order; None stands for a packet that could not be read or decoded."""
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError:
+                yield None
+                packet = None
+            try:
+                yield from stream.decode(packet)
+            except av.EOFError:
+                return
+            except av.FFmpegError:
+                yield None
+            if packet is None or packet.size == 0:  # an empty packet drains the decoder at the end of the file
+                return

@@ -1,0 +1,73 @@
+"""The limits that keep one file from exhausting the machine, and the checks that refuse a file by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deepfake_hf.errors import UnsupportedMediaError, UsageError
+
+_GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may ask of us.
+
+    Args:
+        max_bytes: Largest file, in bytes.
+        max_duration_s: Longest video or sound, in seconds.
+        max_pixels: Largest picture or video frame, in pixels (width times height, as shown).
+        min_side_px: Shortest side of a picture or video frame, in pixels.
+
+    Raises:
+        UsageError: A limit is not positive.
+    """
+
+    max_bytes: int = 4 * _GIB
+    max_duration_s: float = 7200.0
+    max_pixels: int = 50_000_000
+    min_side_px: int = 16
+
+    def __post_init__(self) -> None:
+        for name in ("max_bytes", "max_duration_s", "max_pixels", "min_side_px"):
+            if not getattr(self, name) > 0:
+                raise UsageError(
+                    f"Limits({name}={getattr(self, name)})",
+                    "a limit must be greater than 0",
+                    f"give {name} a value > 0",
+                )
+
+    def check_bytes(self, path: str, size_bytes: int) -> None:
+        """Refuse a file over ``max_bytes``. Raises: UnsupportedMediaError."""
+        if size_bytes > self.max_bytes:
+            raise UnsupportedMediaError(
+                path,
+                f"it is {size_bytes / _GIB:.2f} GiB, over the limit of {self.max_bytes / _GIB:.2f} GiB",
+                f"cut or re-encode it, or raise the limit with Limits(max_bytes={size_bytes})",
+            )
+
+    def check_duration(self, path: str, duration_s: float) -> None:
+        """Refuse a medium over ``max_duration_s`` seconds. Raises: UnsupportedMediaError."""
+        if duration_s > self.max_duration_s:
+            raise UnsupportedMediaError(
+                path,
+                f"it lasts {duration_s:.0f} s or more, over the limit of {self.max_duration_s:.0f} s",
+                f"cut it into parts, or raise the limit with Limits(max_duration_s={duration_s:.0f})",
+            )
+
+    def check_size(self, path: str, width_px: int, height_px: int) -> None:
+        """Refuse a picture over ``max_pixels`` or with a side under ``min_side_px``. Raises: UnsupportedMediaError."""
+        shown = f"its pictures are {width_px} x {height_px} pixels"
+        if width_px * height_px > self.max_pixels:
+            raise UnsupportedMediaError(
+                path,
+                f"{shown}, over the limit of {self.max_pixels / 1e6:.1f} million",
+                f"scale it down, or raise the limit with Limits(max_pixels={width_px * height_px})",
+            )
+        if min(width_px, height_px) < self.min_side_px:
+            raise UnsupportedMediaError(
+                path,
+                f"{shown}, and a side under {self.min_side_px} pixels holds nothing to analyse",
+                "use the original instead of a thumbnail, "
+                f"or lower the limit with Limits(min_side_px={max(1, min(width_px, height_px))})",
+            )

@@ -1,0 +1,129 @@
+"""Still pictures through Pillow: upright RGB from any of jpg, png, webp, heic, avif, gif, bmp, tiff, jp2."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from deepfake_hf.errors import MediaError, UnsupportedMediaError
+from deepfake_hf.media.container import name_of
+from deepfake_hf.media.limits import Limits
+from deepfake_hf.media.signature import HEAD_BYTES, Signature, check_file, signature_of
+from deepfake_hf.types import Frame
+
+# Named one by one, so that Pillow's rarer readers (EPS runs Ghostscript) stay shut.
+_FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000")
+_ANIMATED: Final = frozenset({"GIF", "WEBP", "PNG", "AVIF"})  # MPO, TIFF and HEIF hold pages, not motion
+
+
+@cache
+def _register_heif() -> None:
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
+
+
+def is_animated(picture: Image.Image) -> bool:
+    """Whether an open picture file holds motion: an animated GIF, WebP, PNG or AVIF."""
+    return picture.format in _ANIMATED and getattr(picture, "n_frames", 1) > 1
+
+
+@contextmanager
+def open_picture(source: str | os.PathLike[str] | bytes, limits: Limits) -> Iterator[Image.Image]:
+    """Open a picture file without decoding its pixels, and turn every failure inside the block into ours.
+
+    Args:
+        source: A path, or the file's bytes.
+        limits: The pixel limits are applied before any pixel is decoded.
+
+    Raises:
+        MediaError: Not a picture, cut or damaged.
+        UnsupportedMediaError: Over a limit.
+    """
+    name = name_of(source)
+    _register_heif()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Limits decides, below
+            picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_FORMATS)
+            with picture:
+                limits.check_size(name, *picture.size)
+                yield picture
+    except Image.DecompressionBombError as error:
+        raise UnsupportedMediaError(
+            name,
+            f"its header asks for far more pixels than the limit of {limits.max_pixels / 1e6:.1f} million",
+            "scale it down; a picture of this size is refused before it is decoded",
+        ) from error
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, RuntimeError, TypeError) as error:
+        raise MediaError(
+            name, f"the picture is cut or damaged, or none at all ({error})", "copy or convert it again"
+        ) from error
+
+
+def upright_rgb(picture: Image.Image, name: str) -> NDArray[np.uint8]:
+    """Decode an open picture.
+
+    Args:
+        picture: Any mode: grey, palette, CMYK, 16 bit; alpha is laid on white; EXIF orientation 1 to 8 is applied.
+        name: For the error.
+
+    Returns:
+        uint8 (H, W, 3), RGB, upright.
+
+    Raises:
+        UnsupportedMediaError: A 32-bit or floating-point picture, whose range nothing states.
+    """
+    picture.load()
+    turned = ImageOps.exif_transpose(picture)
+    mode = turned.mode
+    if mode in ("F", "I") and not (mode == "I" and turned.format == "PNG"):
+        raise UnsupportedMediaError(
+            name, f"its pixels are of mode {mode!r}, whose range nothing states", "save it with 8 or 16 bits a channel"
+        )
+    if mode.startswith("I"):
+        deep = np.asarray(turned).astype(np.uint32)  # (H, W), 0 to 65535
+        grey = ((deep * 255 + 32767) // 65535).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)  # (H, W, 3)
+    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in turned.info:
+        if mode in ("RGBa", "La"):
+            turned = turned.convert(mode.upper())
+        layers = turned.convert("RGBA")
+        turned = Image.alpha_composite(Image.new("RGBA", layers.size, (255, 255, 255, 255)), layers)
+    return np.array(turned.convert("RGB"), dtype=np.uint8)  # (H, W, 3)
+
+
+def read_image(source: str | os.PathLike[str] | bytes, limits: Limits | None = None) -> Frame:
+    """Read one picture.
+
+    Args:
+        source: A path, or the file's bytes. Of an animated file, the first frame.
+        limits: Defaults to ``Limits()``.
+
+    Returns:
+        Frame with ``rgb`` uint8 (H, W, 3), upright, and ``pts_s`` 0.
+
+    Raises:
+        MediaError: Missing, empty, cut, damaged or not a picture.
+        UnsupportedMediaError: An archive, or over a limit.
+    """
+    limits = limits or Limits()
+    name = name_of(source)
+    if isinstance(source, bytes):
+        limits.check_bytes(name, len(source))
+        head = source[:HEAD_BYTES]
+    else:
+        _, head = check_file(source, limits)
+    if signature_of(name, head) is not Signature.PICTURE:
+        raise MediaError(name, "its first bytes are those of no picture format", "give a jpg, png, webp, heic or avif")
+    with open_picture(source, limits) as picture:
+        return Frame(rgb=upright_rgb(picture, name), pts_s=0.0, index=0)

@@ -1,0 +1,101 @@
+"""Writing videos with true timestamps, for synthesis and tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Final
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from deepfake_hf.errors import UsageError
+from deepfake_hf.media.write_sound import SoundEncoder
+from deepfake_hf.types import AudioTrack, Frame
+
+_VIDEO_TICK: Final = Fraction(1, 90_000)
+_SD_LINES: Final = 576
+_BT709, _BT601 = 1, 6  # AVCOL_SPC_BT709 and AVCOL_SPC_SMPTE170M (libavutil/pixfmt.h)
+
+
+def write_video(
+    path: str | os.PathLike[str],
+    frames: Iterable[Frame | tuple[NDArray[np.uint8], float]],
+    fps: float,
+    audio: AudioTrack | None = None,
+    crf: int = 23,
+) -> None:
+    """Write H.264 (libx264) and AAC, streaming; timestamps are kept to 1/90,000 s.
+
+    Args:
+        path: Ends in mp4, mov or mkv.
+        frames: Frames, or pairs of uint8 (H, W, 3) RGB and seconds; one size, times rising. An odd last column or row
+            is left out, since 4:2:0 needs even sides.
+        fps: The nominal rate written to the header, in frames a second; the frames' own times decide.
+        audio: Mono sound; its ``start_s`` is kept.
+        crf: H.264 quality, 0 (lossless) to 51.
+
+    Raises:
+        UsageError: No frames, frames of several sizes, times that do not rise, or a name FFmpeg has no container for.
+    """
+    name = os.fspath(path)
+    with _create(name) as container:
+        _write_video(container, name, frames, fps, audio, crf)
+
+
+def _create(name: str) -> OutputContainer:
+    if not name.lower().endswith((".mp4", ".mov", ".mkv")):
+        raise UsageError(name, "H.264 and AAC are written to mp4, mov or mkv", "end the name in .mp4")
+    container: OutputContainer = av.open(name, "w")
+    return container
+
+
+def _write_video(
+    container: OutputContainer,
+    name: str,
+    frames: Iterable[Frame | tuple[NDArray[np.uint8], float]],
+    fps: float,
+    audio: AudioTrack | None,
+    crf: int,
+) -> None:
+    video = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options={"crf": str(crf)})
+    video.codec_context.time_base = _VIDEO_TICK
+    video.time_base = _VIDEO_TICK
+    sound = None if audio is None else SoundEncoder(container, audio, "aac")
+    size: tuple[int, int] | None = None
+    last_s = -float("inf")
+    for item in frames:
+        rgb, pts_s = (item.rgb, item.pts_s) if isinstance(item, Frame) else item
+        height, width = rgb.shape[0] // 2 * 2, rgb.shape[1] // 2 * 2
+        if size is None:
+            size = video.width, video.height = width, height
+            video.pix_fmt = "yuv420p"
+            video.colorspace = _BT709 if height > _SD_LINES else _BT601
+        if (width, height) != size or not pts_s > last_s:
+            raise UsageError(
+                name,
+                f"the frame at {pts_s} s has another size or does not follow {last_s} s",
+                "give rising, equal frames",
+            )
+        last_s = pts_s
+        if sound is not None:
+            sound.advance(pts_s)  # sound goes along, so that nothing piles up in the muxer
+        container.mux(video.encode(_video_frame(rgb[:height, :width], pts_s)))
+    if size is None:
+        raise UsageError(name, "there are no frames to write", "give at least one frame")
+    container.mux(video.encode(None))
+    if sound is not None:
+        sound.finish()
+
+
+def _video_frame(rgb: NDArray[np.uint8], pts_s: float) -> VideoFrame:
+    space = "ITU709" if rgb.shape[0] > _SD_LINES else "ITU601"
+    picture = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+    frame = picture.reformat(format="yuv420p", dst_colorspace=space)
+    frame.pts = round(pts_s / _VIDEO_TICK)
+    frame.time_base = _VIDEO_TICK
+    return frame

@@ -1,0 +1,173 @@
+"""Waveform in, log spectrogram out: the processor of the audio detector, with all its constants in its own json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import BatchFeature, SequenceFeatureExtractor
+
+_KINDS = ("log_linear", "log_mel")
+
+
+class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
+    """Log-power spectrograms that level and DC offset can't change.
+
+    Each clip loses its mean and is brought to RMS 1; power below ``floor_db`` (relative to a sine at the clip's RMS in
+    one bin) is lost in the floor, and ``(dB - mean_db) / std_db`` is given out. Frames are never taken across the end
+    of a clip, so padding a batch changes nothing.
+
+    Args:
+        feature_size: Number of bins; set from the other arguments where it is 0.
+        sampling_rate: Hz of the waveforms that may come in.
+        padding_value: What padded frames hold.
+        kind: ``log_linear`` (every FFT bin between ``min_hz`` and ``max_hz``) or ``log_mel`` (Slaney mel bands).
+        n_fft: FFT size in samples.
+        win_length: Hann window in samples.
+        hop_length: Step in samples.
+        num_mel_bins: Bands of ``log_mel``.
+        min_hz: Lowest frequency that is kept.
+        max_hz: Highest frequency that is kept; below Nyquist, so that a resampler's edge is out of sight.
+        floor_db: Floor, dB.
+        mean_db: Subtracted, dB.
+        std_db: Divided by, dB.
+
+    Raises:
+        ValueError: The kind is unknown or the frequencies don't fit the sampling rate.
+    """
+
+    model_input_names = ["input_values", "attention_mask"]
+
+    def __init__(
+        self,
+        feature_size: int = 0,
+        sampling_rate: int = 16_000,
+        padding_value: float = 0.0,
+        kind: str = "log_linear",
+        n_fft: int = 512,
+        win_length: int = 400,
+        hop_length: int = 160,
+        num_mel_bins: int = 128,
+        min_hz: float = 60.0,
+        max_hz: float = 7_600.0,
+        floor_db: float = -75.0,
+        mean_db: float = -35.0,
+        std_db: float = 18.0,
+        **kwargs: Any,
+    ) -> None:
+        if kind not in _KINDS:
+            raise ValueError(f"Unknown spectrogram kind {kind!r}. Use one of {_KINDS}.")
+        if not 0 <= min_hz < max_hz <= sampling_rate / 2 or win_length > n_fft:
+            raise ValueError(
+                f"{min_hz} to {max_hz} Hz with a window of {win_length} in an FFT of {n_fft} does not fit {sampling_rate} "
+                "Hz. Keep 0 <= min_hz < max_hz <= sampling_rate / 2 and win_length <= n_fft."
+            )
+        self.kind, self.n_fft, self.win_length, self.hop_length = kind, n_fft, win_length, hop_length
+        self.num_mel_bins, self.min_hz, self.max_hz = num_mel_bins, min_hz, max_hz
+        self.floor_db, self.mean_db, self.std_db = floor_db, mean_db, std_db
+        hertz = np.arange(n_fft // 2 + 1) * sampling_rate / n_fft
+        kept = np.flatnonzero((hertz >= min_hz) & (hertz <= max_hz))
+        num_bins = len(kept) if kind == "log_linear" else num_mel_bins
+        if feature_size not in (0, num_bins):
+            raise ValueError(f"feature_size is {feature_size}, but {kind} gives {num_bins} bins. Leave it 0.")
+        kwargs.pop("return_attention_mask", None)
+        super().__init__(
+            feature_size=num_bins,
+            sampling_rate=sampling_rate,
+            padding_value=padding_value,
+            return_attention_mask=True,
+            **kwargs,
+        )
+
+    def num_frames(self, num_samples: int) -> int:
+        """How many frames a clip of this many samples gives (at least one)."""
+        return 1 + max(num_samples - self.win_length, 0) // self.hop_length
+
+    def spectrogram(self, waveform: np.ndarray | torch.Tensor) -> np.ndarray:
+        """One clip's features.
+
+        Args:
+            waveform: (num_samples,) mono sound of any level.
+
+        Returns:
+            float32 (L, num_bins).
+
+        Raises:
+            ValueError: The clip is empty, has more than one dimension, or is not finite.
+        """
+        x = torch.as_tensor(np.asarray(waveform), dtype=torch.float32)
+        if x.ndim != 1 or x.numel() == 0 or not bool(torch.isfinite(x).all()):
+            raise ValueError(
+                f"A clip must be a finite, non-empty array of shape (num_samples,), not {tuple(x.shape)}. "
+                "Mix channels down, drop empty clips and replace NaN first."
+            )
+        x = x - x.mean()
+        x = x / x.square().mean().sqrt().clamp_min(1e-7)
+        x = torch.nn.functional.pad(x, (0, max(self.win_length - x.numel(), 0)))
+        frames = x.unfold(0, self.win_length, self.hop_length)  # (L, win_length)
+        window = torch.hann_window(self.win_length)
+        power = torch.fft.rfft(frames * window, n=self.n_fft).abs().square() * (2.0 / window.sum() ** 2)
+        if self.kind == "log_mel":
+            power = power @ self._mel_bank()
+        else:
+            step = self.sampling_rate / self.n_fft
+            first = int(np.ceil(self.min_hz / step - 1e-9))
+            power = power[:, first : first + self.feature_size]
+        decibel = 10.0 * torch.log10(power + 10.0 ** (self.floor_db / 10.0))
+        return ((decibel - self.mean_db) / self.std_db).numpy()
+
+    def _mel_bank(self) -> torch.Tensor:
+        from transformers.audio_utils import mel_filter_bank
+
+        bank = mel_filter_bank(
+            self.n_fft // 2 + 1, self.num_mel_bins, self.min_hz, self.max_hz, self.sampling_rate, None, "slaney"
+        )
+        return torch.from_numpy(bank.astype(np.float32))
+
+    def __call__(
+        self,
+        raw_speech: Any,
+        sampling_rate: int | None = None,
+        padding: bool | str = True,
+        max_length: int | None = None,
+        truncation: bool = False,
+        pad_to_multiple_of: int | None = None,
+        return_tensors: str | None = None,
+    ) -> BatchFeature:
+        """Clips to a padded batch.
+
+        Args:
+            raw_speech: One clip (num_samples,), or a list of clips or an array (B, num_samples).
+            sampling_rate: Hz of the clips; must be the extractor's own. Give it: a wrong rate can't be seen.
+            padding: As in ``SequenceFeatureExtractor.pad``; ``max_length`` counts frames.
+            max_length: Frames to pad or cut to.
+            truncation: Cut clips longer than ``max_length``.
+            pad_to_multiple_of: Pad L up to a multiple.
+            return_tensors: ``"pt"``, ``"np"`` or None.
+
+        Returns:
+            ``input_values`` float32 (B, L, num_bins), ``attention_mask`` int64 (B, L), 1 real and 0 padding.
+
+        Raises:
+            ValueError: The rate is another one, or a clip is empty or not one-dimensional.
+        """
+        if sampling_rate is not None and sampling_rate != self.sampling_rate:
+            raise ValueError(f"The sound is at {sampling_rate} Hz, the model needs {self.sampling_rate}. Resample first.")
+        single = isinstance(raw_speech, (np.ndarray, torch.Tensor)) and raw_speech.ndim == 1
+        single = single or (isinstance(raw_speech, (list, tuple)) and len(raw_speech) > 0 and np.isscalar(raw_speech[0]))
+        clips = [raw_speech] if single else list(raw_speech)
+        features = BatchFeature({"input_values": [self.spectrogram(clip) for clip in clips]})
+        padded = self.pad(
+            features,
+            padding=padding,
+            max_length=max_length,
+            truncation=truncation,
+            pad_to_multiple_of=pad_to_multiple_of,
+            return_attention_mask=True,
+        )
+        if return_tensors is None:
+            return padded
+        values = np.stack([np.asarray(value, np.float32) for value in padded["input_values"]])
+        mask = np.stack([np.asarray(row, np.int64) for row in padded["attention_mask"]])
+        return BatchFeature({"input_values": values, "attention_mask": mask}, tensor_type=return_tensors)

@@ -1,0 +1,1 @@
+"""From margins to a verdict, in numpy alone: aggregate, calibrate, fuse, decide."""

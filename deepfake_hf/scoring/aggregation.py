@@ -1,0 +1,83 @@
+"""Many windows to one margin, its interval and the suspicious stretches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from deepfake_hf.scoring.calibration import sigmoid
+from deepfake_hf.types import Segment, WindowScore
+
+TRIM = 0.1
+BOOTSTRAP_ROUNDS = 200
+
+
+def robust_mean(margins: ArrayLike) -> float:
+    """Mean of calibrated margins without the highest and the lowest tenth.
+
+    A mean does not rise with the number of windows, so that a longer genuine clip is not more likely to be called fake.
+
+    Args:
+        margins: (N,), N >= 1.
+    """
+    return float(stats.trim_mean(np.asarray(margins, float), TRIM))
+
+
+def interval(margins: ArrayLike, seed: int = 0) -> tuple[float, float] | None:
+    """90 % bootstrap interval of P(fake) over windows; None for fewer than three windows.
+
+    It says how much the windows of this medium disagree, not how often the detector errs.
+    """
+    values = np.asarray(margins, float)
+    if len(values) < 3:
+        return None
+    rng = np.random.default_rng(seed)
+    kept = values if len(values) <= 2000 else rng.choice(values, 2000, replace=False)
+    picks = rng.integers(0, len(kept), (BOOTSTRAP_ROUNDS, len(kept)))
+    means = stats.trim_mean(kept[picks], TRIM, axis=1)
+    low, high = np.quantile(means, [0.05, 0.95])
+    return sigmoid(float(low)), sigmoid(float(high))
+
+
+def suspicious_segments(
+    windows: Sequence[WindowScore], fake_at: float, leave_at: float, join_gap_s: float, min_length_s: float = 0.5
+) -> tuple[Segment, ...]:
+    """Merge neighbouring suspicious windows of one branch and track, with hysteresis.
+
+    A stretch starts at a window whose smoothed P(fake) is at or over ``fake_at``, goes on while it stays at or over
+    ``leave_at``, and closes at a gap longer than ``join_gap_s``.
+
+    Args:
+        windows: of one branch and one track, in time order, with calibrated ``logit_fake``.
+        fake_at: P(fake) in [0, 1] that opens a segment.
+        leave_at: P(fake), at most ``fake_at``, under which it closes.
+        join_gap_s: seconds.
+        min_length_s: shorter stretches are dropped.
+    """
+    if not windows:
+        return ()
+    margins = np.array([w.logit_fake for w in windows])
+    smooth = np.array([np.median(margins[max(0, i - 1) : i + 2]) for i in range(len(margins))])
+    segments: list[Segment] = []
+    current: list[int] = []
+
+    def close() -> None:
+        if current and windows[current[-1]].end_s - windows[current[0]].start_s >= min_length_s:
+            first, last = windows[current[0]], windows[current[-1]]
+            p_fake = sigmoid(float(np.mean(margins[current])))
+            segments.append(Segment(first.start_s, last.end_s, first.branch, first.track, p_fake))
+        current.clear()
+
+    for index, window in enumerate(windows):
+        if current and window.start_s - windows[current[-1]].end_s > join_gap_s:
+            close()
+        p_fake = sigmoid(float(smooth[index]))
+        if p_fake >= fake_at or (current and p_fake >= leave_at):
+            current.append(index)
+        else:
+            close()
+    close()
+    return tuple(segments)

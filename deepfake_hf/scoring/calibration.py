@@ -1,0 +1,116 @@
+"""Calibrators: Platt scaling of a margin, and the null distribution of genuine media for corrected operating points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.linear_model import LogisticRegression
+
+from deepfake_hf.errors import DataError
+from deepfake_hf.labels import FAKE, REAL
+
+NUM_KNOTS = 41
+
+
+def sigmoid(margin: float) -> float:
+    """P(fake) of a calibrated margin (a logit), without overflow."""
+    return float(0.5 * (1.0 + np.tanh(0.5 * margin)))
+
+
+def logit(probability: float) -> float:
+    """The margin of a probability in (0, 1); 0 and 1 are taken as 1e-9 from the end."""
+    clipped = min(max(probability, 1e-9), 1 - 1e-9)
+    return float(np.log(clipped / (1 - clipped)))
+
+
+def fit_platt(margins: ArrayLike, labels: ArrayLike) -> dict[str, float]:
+    """Fit ``P(fake) = sigmoid(scale * margin + bias)`` with both classes weighted alike.
+
+    Args:
+        margins: (N,) raw logit_fake.
+        labels: (N,) of REAL and FAKE.
+
+    Returns:
+        ``{"scale": a, "bias": b}``.
+
+    Raises:
+        DataError: A class is missing, or the margins point the wrong way (scale not above 0).
+
+    Source: Platt 1999.
+    """
+    values, classes = np.asarray(margins, float), np.asarray(labels, int)
+    if set(np.unique(classes)) != {REAL, FAKE}:
+        raise DataError("the calibrator cannot be fitted", "it needs both classes", "add the missing class")
+    model = LogisticRegression(C=1e6, class_weight="balanced").fit(values[:, None], classes)
+    scale, bias = float(model.coef_[0, 0]), float(model.intercept_[0])
+    if scale <= 0:
+        raise DataError(
+            "the calibrator cannot be fitted",
+            f"higher margins belong to genuine media (scale {scale:.3f})",
+            "check the labels: 0 is real and 1 is fake",
+        )
+    return {"scale": scale, "bias": bias}
+
+
+@dataclass(frozen=True)
+class NullDistribution:
+    """How calibrated margins of genuine media are distributed: their upper tail as knots.
+
+    ``margins`` float (K,), rising; ``log_tail`` float (K,), falling: log P(genuine margin >= margin). Between the
+    knots log-linear; beyond the last an exponential tail of the last knots' slope, never steeper than measured.
+    """
+
+    margins: NDArray[np.float64]
+    log_tail: NDArray[np.float64]
+    num_samples: int
+
+    @classmethod
+    def fit(cls, margins: ArrayLike) -> NullDistribution:
+        """Args: margins: (N,) calibrated margins of genuine media, N >= 50."""
+        values = np.sort(np.asarray(margins, float))
+        if len(values) < 50:
+            raise DataError(
+                "operating points cannot be fitted",
+                f"only {len(values)} genuine items were given and a 5 % limit needs 50",
+                "add genuine media to the part set aside",
+            )
+        # The topmost 0.5 % are left to the extrapolation: single genuine items would decide it otherwise.
+        tails = np.geomspace(1.0, max(0.005, 5 / len(values)), NUM_KNOTS)
+        knots = np.quantile(values, 1 - tails, method="higher")
+        knots = np.maximum.accumulate(knots + np.arange(NUM_KNOTS) * 1e-9)
+        return cls(knots, np.log(tails), len(values))
+
+    def _end_slope(self) -> float:
+        """Fall of log tail per unit of margin beyond the last knot, from the tail's last tenth to its end."""
+        start = int(np.searchsorted(-self.log_tail, -np.log(0.10)))
+        rise = self.margins[-1] - self.margins[start]
+        return float((self.log_tail[-1] - self.log_tail[start]) / max(rise, 1e-6))
+
+    def tail(self, margin: float) -> float:
+        """P(a genuine medium reaches this margin), in (0, 1]."""
+        if margin <= self.margins[0]:
+            return 1.0
+        if margin > self.margins[-1]:
+            return float(np.exp(self.log_tail[-1] + self._end_slope() * (margin - self.margins[-1])))
+        return float(np.exp(np.interp(margin, self.margins, self.log_tail)))
+
+    def margin_at(self, tail: float) -> float:
+        """The margin that a share ``tail`` of genuine media reaches: the inverse of :meth:`tail`."""
+        log_tail = float(np.log(min(max(tail, 1e-300), 1.0)))
+        if log_tail < self.log_tail[-1]:
+            return float(self.margins[-1] + (log_tail - self.log_tail[-1]) / self._end_slope())
+        return float(np.interp(-log_tail, -self.log_tail, self.margins))
+
+    def corrected(self, margin: float, num_voices: int) -> float:
+        """The margin that is as rare for one genuine voice as this one is for the highest of ``num_voices``.
+
+        Šidák's correction: the highest of K genuine scores passes a limit more often than one does, so that without
+        it every further person in a video would add false alarms. With one voice the margin stays as it is.
+        """
+        if num_voices <= 1:
+            return margin
+        tail = self.tail(margin)
+        together = -np.expm1(num_voices * np.log1p(-min(tail, 1 - 1e-12)))
+        return min(margin, self.margin_at(float(together)))

@@ -1,0 +1,84 @@
+"""Operating points and the band that turns a calibrated score into a word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepfake_hf.errors import UsageError
+from deepfake_hf.scoring.calibration import NullDistribution, sigmoid
+from deepfake_hf.types import OperatingBand, Verdict
+
+THRESHOLD_NAMES = ("fpr1", "fpr5")
+
+
+@dataclass(frozen=True)
+class BranchCalibration:
+    """What a branch needs beside its model: the null distribution of genuine media, from which its limits follow."""
+
+    null: NullDistribution
+
+    @property
+    def operating_points(self) -> dict[str, float]:
+        """P(fake) that 1 % and 5 % of genuine media reach: ``{"fpr1": …, "fpr5": …}``."""
+        return {"fpr1": sigmoid(self.null.margin_at(0.01)), "fpr5": sigmoid(self.null.margin_at(0.05))}
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        return {
+            "null_margins": self.null.margins,
+            "null_log_tail": self.null.log_tail,
+            "null_num_samples": np.array([self.null.num_samples], np.int64),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> BranchCalibration:
+        return cls(
+            NullDistribution(arrays["null_margins"], arrays["null_log_tail"], int(arrays["null_num_samples"][0]))
+        )
+
+
+def parse_threshold(text: str | float | None) -> str | float:
+    """Read ``--threshold``: ``fpr1`` (the default), ``fpr5`` or a number in (0, 1).
+
+    Raises:
+        UsageError: Anything else.
+    """
+    if text is None:
+        return "fpr1"
+    if isinstance(text, str) and text.strip().lower() in THRESHOLD_NAMES:
+        return text.strip().lower()
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0.0 < value < 1.0:
+        raise UsageError(
+            f"--threshold {text} cannot be used",
+            "it is neither fpr1, fpr5 nor a probability between 0 and 1",
+            "write --threshold fpr1, --threshold fpr5 or a number such as --threshold 0.8",
+        )
+    return value
+
+
+def band(points: dict[str, float], threshold: str | float) -> OperatingBand:
+    """The limits in force.
+
+    Args:
+        points: ``{"fpr1": …, "fpr5": …}`` of the branch that decides.
+        threshold: as :func:`parse_threshold` gives it. ``fpr1``: fake at or above the FPR-1 % limit, real below the
+            FPR-5 % one, uncertain between. ``fpr5``: fake at or above the FPR-5 % limit, real below it. A number X:
+            fake at or above X, real below the lower of X and the FPR-5 % limit.
+    """
+    if threshold == "fpr5":
+        return OperatingBand("fpr5", points["fpr5"], points["fpr5"])
+    if isinstance(threshold, float):
+        return OperatingBand(f"p>={threshold:g}", threshold, min(threshold, points["fpr5"]))
+    return OperatingBand("fpr1", points["fpr1"], min(points["fpr1"], points["fpr5"]))
+
+
+def decide(p_fake: float, limits: OperatingBand) -> Verdict:
+    """The word for a calibrated score."""
+    if p_fake >= limits.fake_at:
+        return Verdict.FAKE
+    return Verdict.REAL if p_fake < limits.real_below else Verdict.UNCERTAIN

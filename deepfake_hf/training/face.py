@@ -1,0 +1,154 @@
+"""Training of the face branch: an Accelerate loop over paired batches, with early stopping, averaging and resume."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from numpy.typing import NDArray
+from rich.progress import track
+from safetensors.torch import load_file, save_file
+from sklearn.metrics import f1_score, roc_auc_score
+from torch.utils.data import DataLoader
+
+from deepfake_hf.models.configuration_frame import FrameDetectorConfig
+from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification, load_backbone_state
+from deepfake_hf.models.presets import PRESETS
+from deepfake_hf.training.backbones import wheel_backbone_state
+from deepfake_hf.training.ema import WeightAverage
+from deepfake_hf.training.face_data import BatchPlan, FaceRow, PairedBatches, PairedFaces, load_faces, to_tensor
+
+
+@dataclass(frozen=True)
+class FaceRecipe:
+    """All settings of a run. ``sizes`` holds (share of the steps at which it ends, side in pixels)."""
+
+    data: str = "../shared/data/faces"
+    out: str = "runs/face"
+    preset: str = "lite_frame"
+    steps: int = 2400
+    sizes: tuple[tuple[float, int], ...] = ((0.3, 128), (0.65, 160), (1.0, 192))
+    plan: BatchPlan = field(default_factory=BatchPlan)
+    learning_rate: float = 1.2e-3
+    weight_decay: float = 0.05
+    ema_decay: float = 0.998
+    evaluate_every: int = 300
+    patience: int = 4
+    dev_limit: int = 1000
+    workers: int = 1
+    seed: int = 7
+    mixed_precision: str = "bf16"
+    start_from: str | None = None
+
+
+def score_rows(
+    model: FrameDetectorForImageClassification, rows: list[FaceRow], size: int, flip: bool = False
+) -> NDArray[np.float64]:
+    """The margin ``logit_fake`` of each crop, float64 (N,); ``flip`` averages with the mirrored crop."""
+    model.eval()
+    margins = []
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=model.device.type == "cpu"):
+        for start in range(0, len(rows), 32):
+            pixels = torch.stack([to_tensor(row.rgb(), size) for row in rows[start : start + 32]])
+            pixels = pixels.to(model.device, memory_format=torch.channels_last)
+            views = [pixels, pixels.flip(3)] if flip else [pixels]
+            logits = torch.stack([model(view).logits for view in views]).mean(0)
+            margins.append((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
+    return np.concatenate(margins)
+
+
+def build_model(recipe: FaceRecipe) -> FrameDetectorForImageClassification:
+    preset = PRESETS[recipe.preset]
+    model = FrameDetectorForImageClassification(FrameDetectorConfig(**preset.config))
+    if recipe.start_from is None:
+        load_backbone_state(model, wheel_backbone_state(model.config.backbone))
+    else:
+        model.load_state_dict(load_file(Path(recipe.start_from) / "model.safetensors"))
+    model.config.weights_origin = "trained"
+    return model
+
+
+def train_face(recipe: FaceRecipe, resume: bool = False) -> Path:
+    """Train and save the best averaged weights.
+
+    Returns:
+        The folder of the saved model; ``log.jsonl`` beside it holds a line per evaluation.
+    """
+    set_seed(recipe.seed)
+    accelerator = Accelerator(mixed_precision=recipe.mixed_precision, cpu=not torch.cuda.is_available())
+    out = Path(recipe.out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2))
+    rows = load_faces(recipe.data, "train")
+    dev = load_faces(recipe.data, "dev")[: recipe.dev_limit]
+    model = build_model(recipe).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe.learning_rate, total_steps=recipe.steps + 1, pct_start=0.08, div_factor=10
+    )
+    sizes = [(round(share * recipe.steps), size) for share, size in recipe.sizes]
+    average = WeightAverage(model, recipe.ema_decay)
+    start, best, stale = 0, -1.0, 0
+    checkpoint = out / "checkpoint"
+    model, optimizer, schedule = accelerator.prepare(model, optimizer, schedule)
+    if resume and (checkpoint / "progress.json").exists():
+        accelerator.load_state(str(checkpoint))
+        average.load_state_dict(load_file(checkpoint / "average.safetensors"))
+        progress = json.loads((checkpoint / "progress.json").read_text())
+        start, best, stale = progress["step"], progress["best"], progress["stale"]
+    batches = PairedBatches(rows, recipe.plan, start, recipe.steps, recipe.seed)
+    loader = DataLoader(PairedFaces(rows, sizes, recipe.seed), batch_sampler=batches, num_workers=recipe.workers)
+    clock, losses = time.monotonic(), []
+    for step, (pixels, labels) in enumerate(track(loader, "training", total=len(batches)), start):
+        model.train()
+        pixels = pixels.to(accelerator.device, memory_format=torch.channels_last)
+        with accelerator.autocast():
+            loss = model(pixels, labels=labels.to(accelerator.device)).loss
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.update(accelerator.unwrap_model(model))
+        losses.append(float(loss.detach()))
+        done = step + 1
+        if done % 50 == 0:
+            print(f"step {done} loss {np.mean(losses[-50:]):.4f} {time.monotonic() - clock:.0f} s", flush=True)
+        if done % recipe.evaluate_every == 0 or done == recipe.steps:
+            size = next(size for until, size in sizes if step < until)
+            figures = _evaluate_average(accelerator.unwrap_model(model), average, dev, size)
+            figures |= {"step": done, "loss": float(np.mean(losses[-200:])), "seconds": time.monotonic() - clock}
+            with (out / "log.jsonl").open("a") as log:
+                log.write(json.dumps(figures) + "\n")
+            print(figures, flush=True)
+            stale = 0 if figures["f1"] > best else stale + 1
+            if figures["f1"] > best:
+                best = figures["f1"]
+                _save_average(accelerator.unwrap_model(model), average, out / "model")
+            accelerator.save_state(str(checkpoint))
+            save_file(average.contiguous() | {"steps": torch.tensor(average.steps)}, checkpoint / "average.safetensors")
+            (checkpoint / "progress.json").write_text(json.dumps({"step": done, "best": best, "stale": stale}))
+            if stale >= recipe.patience:
+                break
+    return out / "model"
+
+
+def _evaluate_average(
+    model: FrameDetectorForImageClassification, average: WeightAverage, dev: list[FaceRow], size: int
+) -> dict[str, float]:
+    own = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.load_state_dict(average.state)
+    margins = score_rows(model, dev, size)
+    model.load_state_dict(own)
+    labels = np.array([row.label for row in dev])
+    return {"auc": float(roc_auc_score(labels, margins)), "f1": float(f1_score(labels, margins > 0)), "size": size}
+
+
+def _save_average(model: FrameDetectorForImageClassification, average: WeightAverage, folder: Path) -> None:
+    model.save_pretrained(folder, state_dict=average.contiguous())

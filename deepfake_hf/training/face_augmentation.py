@@ -1,0 +1,62 @@
+"""Augmentation of face crops, on both classes alike: torchvision v2 operations driven by a numpy generator."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as F
+
+
+class FaceAugmentation:
+    """Flip, small rotation, crop and scale, brightness, contrast, colour, noise, blur, resize ladder, JPEG, grey, cut-out.
+
+    A call takes uint8 (H, W, 3) and gives the same shape. All randomness comes from the generator passed in.
+    """
+
+    def __call__(self, rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        height, width = rgb.shape[:2]
+        if rng.random() < 0.5:
+            rgb = np.ascontiguousarray(rgb[:, ::-1])
+        if rng.random() < 0.4:
+            matrix = cv2.getRotationMatrix2D(
+                (width / 2, height / 2), float(rng.normal(0, 5)), float(np.exp(rng.uniform(-0.12, 0.15)))
+            )
+            matrix[:, 2] += rng.uniform(-0.06, 0.06, 2) * (width, height)
+            rgb = np.asarray(
+                cv2.warpAffine(rgb, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+                np.uint8,
+            )
+        picture = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)  # (3, H, W)
+        if rng.random() < 0.2:
+            picture = F.adjust_brightness(picture, float(rng.uniform(0.75, 1.25)))
+            picture = F.adjust_contrast(picture, float(rng.uniform(0.75, 1.25)))
+        if rng.random() < 0.15:
+            picture = F.adjust_saturation(picture, float(rng.uniform(0.6, 1.4)))
+            picture = F.adjust_hue(picture, float(rng.uniform(-0.03, 0.03)))
+        if rng.random() < 0.03:
+            picture = F.rgb_to_grayscale(picture, num_output_channels=3)
+        picture = self._degrade(picture, rng)
+        if rng.random() < 0.05:
+            side = int(rng.uniform(0.1, 0.3) * height)
+            top, left = int(rng.integers(0, height - side)), int(rng.integers(0, width - side))
+            picture = F.erase(picture, top, left, side, side, torch.zeros((), dtype=torch.uint8))
+        return np.asarray(picture.permute(1, 2, 0).numpy(), dtype=np.uint8)
+
+    @staticmethod
+    def _degrade(picture: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        height, width = picture.shape[1:]
+        if rng.random() < 0.06:
+            picture = F.gaussian_blur(picture, [5, 5], [float(rng.uniform(0.4, 1.4))] * 2)
+        if rng.random() < 0.1:
+            factor = float(rng.uniform(0.4, 0.9))
+            small = F.resize(picture, [int(height * factor), int(width * factor)], antialias=True)
+            picture = F.resize(small, [height, width], interpolation=v2.InterpolationMode.BILINEAR)
+        if rng.random() < 0.05:
+            noise = torch.from_numpy(rng.normal(0, rng.uniform(2, 10), tuple(picture.shape)).astype(np.float32))
+            picture = (picture.float() + noise).clamp(0, 255).to(torch.uint8)
+        if rng.random() < 0.15:
+            picture = F.jpeg(picture, int(rng.integers(40, 95)))
+        return picture
