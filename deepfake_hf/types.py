@@ -45,7 +45,7 @@ class MediaKind(StrEnum):
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded picture: ``rgb`` uint8 (H, W, 3), upright; ``pts_s`` from the container; ``index`` in decode order."""
+    """One decoded picture: ``rgb`` uint8 (H, W, 3), upright; ``pts_s`` the container's; ``index`` in decode order."""
 
     rgb: NDArray[np.uint8]
     pts_s: float
@@ -124,7 +124,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class TrackResult:
-    """One person's face through time. ``p_fake`` is None where no frame passed the quality gates; ``status`` says why."""
+    """One person's face through time. ``p_fake`` is None where no frame passed the gates; ``status`` says why."""
 
     track: int
     start_s: float

@@ -40,9 +40,7 @@ def detect(
     jsonl: Annotated[Path | None, typer.Option(help="Also write one JSON object a line to this file.")] = None,
     threshold: Annotated[
         str,
-        typer.Option(
-            help="Limit for the word fake: [b]fpr1[/b], [b]fpr5[/b] (1 % or 5 % of genuine media reach it) or a P(fake)."
-        ),
+        typer.Option(help="Limit for the word fake: fpr1, fpr5 (1 % or 5 % of genuine media reach it) or a P(fake)."),
     ] = "fpr1",
     every: Annotated[int | None, typer.Option(help="Analyse every n-th frame.", min=1)] = None,
     fps: Annotated[float | None, typer.Option(help="Analyse this many frames per second.", min=0.01)] = None,
@@ -69,7 +67,10 @@ def detect(
 def doctor(
     bundle: Annotated[str | None, typer.Argument(help="A bundle to check; default: the one in the box.")] = None,
 ) -> None:
-    """Show what is installed, which backends work and where the weights come from. Exit status 1 if something is broken."""
+    """Show what is installed, which backends work and where the weights come from.
+
+    Exit status: 0 all works, 1 something is broken.
+    """
     from deepfake_hf.cli.doctor import run
 
     raise typer.Exit(run(bundle))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from deepfake_hf.errors import DeepfakeHFError, UsageError
 
@@ -24,7 +26,12 @@ BAD_USAGE: Final = 2
 SOME_UNREADABLE: Final = 3
 
 MEDIA_SUFFIXES: Final = frozenset(
-    [".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".3gp", ".flv", ".wmv", ".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".bmp", ".tif", ".tiff", ".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".wma"]
+    f".{ending}"
+    for ending in (
+        *("mp4", "m4v", "mov", "webm", "mkv", "avi", "gif", "mpg", "mpeg", "ts", "3gp", "flv", "wmv"),
+        *("jpg", "jpeg", "png", "webp", "heic", "heif", "avif", "bmp", "tif", "tiff"),
+        *("wav", "mp3", "flac", "m4a", "aac", "ogg", "oga", "opus", "wma"),
+    )
 )
 _COLOURS: Final = {"real": "green", "fake": "red", "uncertain": "yellow"}
 
@@ -164,12 +171,13 @@ def _analyse(
 
 def _table(results: list[DetectionResult]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("file", overflow="fold", ratio=3)
+    shared = os.path.commonpath([os.path.dirname(result.path) for result in results])
+    table.add_column("file", overflow="fold", max_width=36)
     table.add_column("verdict", no_wrap=True)
     table.add_column("P(fake)", justify="right", no_wrap=True)
     table.add_column("90 %", no_wrap=True)
     table.add_column("coverage", justify="right", no_wrap=True)
-    table.add_column("why", overflow="fold", ratio=5)
+    table.add_column("why", overflow="fold", min_width=24)
     for result in results:
         word = str(result.verdict) if result.verdict else str(result.status).replace("_", " ")
         colour = _COLOURS.get(word, "dim")
@@ -177,7 +185,12 @@ def _table(results: list[DetectionResult]) -> Table:
         spread = "" if result.interval is None else f"{result.interval[0]:.2f}–{result.interval[1]:.2f}"
         coverage = "–" if result.p_fake is None else f"{100 * result.coverage:.0f} %"
         reason = "; ".join([result.reason, *result.warnings])
-        from rich.text import Text
-
-        table.add_row(Text(result.path), Text(word, style=colour), p_fake, spread, coverage, Text(reason))
+        table.add_row(
+            Text(os.path.relpath(result.path, shared or ".")),
+            Text(word, style=colour),
+            p_fake,
+            spread,
+            coverage,
+            Text(reason),
+        )
     return table

@@ -59,6 +59,81 @@ def landmarks(
     typer.echo(json.dumps(train_landmarks(data, out, epochs=epochs, seed=seed)))
 
 
+@app.command()
+def speech_data(
+    data: Annotated[Path, typer.Option(help="Folder with manifest.csv.")] = Path("../shared/data/speech"),
+    out: Annotated[Path, typer.Option(help="The twin cache.")] = Path("runs/speech_cache"),
+) -> None:
+    """Make the twin cache: genuine speech and its copy-synthesis. Can be stopped and started again."""
+    from deepfake_hf.training.speech_data import make_speech_cache
+
+    make_speech_cache(data, out)
+
+
+@app.command()
+def speech(
+    cache: Annotated[Path, typer.Option(help="The twin cache.")] = Path("runs/speech_cache"),
+    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/speech/final"),
+    leave_out: Annotated[str | None, typer.Option(help="Train without this generator family.")] = None,
+    each_left_out: Annotated[bool, typer.Option(help="Train once without each family; loo.json in --out.")] = False,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps; default: the recipe's.")] = None,
+    seed: int = 0,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")] = False,
+) -> None:
+    """Train the speech branch from scratch on genuine speech against its copy-synthesis."""
+    from deepfake_hf.training.speech import SpeechRecipe, leave_one_out, train_speech
+
+    _threads(threads)
+    recipe = SpeechRecipe(seed=seed) if steps is None else SpeechRecipe(seed=seed, steps=steps)
+    if each_left_out:
+        typer.echo(json.dumps(leave_one_out(cache, out, recipe), indent=1))
+    else:
+        train_speech(cache, out, recipe, leave_out, resume=resume)
+
+
+@app.command()
+def bundle(
+    name: str = "deepfake_hf-lite",
+    face_model: Annotated[Path, typer.Option(help="Model folder of the face run.")] = Path("runs/face/model"),
+    face_data: Annotated[Path, typer.Option(help="Folder of the parquet shards.")] = Path("../shared/data/faces"),
+    speech_run: Annotated[Path, typer.Option(help="Final run of the speech branch.")] = Path("runs/speech/final"),
+    left_out: Annotated[Path, typer.Option(help="Figures of the leave-one-out runs.")] = Path("runs/speech/loo.json"),
+    landmarks_model: Annotated[Path, typer.Option(help="Model folder.")] = Path("runs/landmarks"),
+    work: Annotated[Path, typer.Option(help="Where the calibrated branches go first.")] = Path("runs/branches"),
+    out: Annotated[Path, typer.Option(help="The bundle.")] = Path("deepfake_hf/weights"),
+) -> None:
+    """Calibrate the branches on the parts set aside, measure them, and write the bundle."""
+    from deepfake_hf.hub.bundle import write_bundle
+    from deepfake_hf.hub.card import FIGURES
+    from deepfake_hf.training.publish_face import publish_face
+    from deepfake_hf.training.publish_speech import publish_speech
+
+    face_null = publish_face(face_model, face_data, work / "face")
+    speech_null = publish_speech(speech_run, left_out, work / "speech")
+    branches = {"face": ("frame", work / "face", face_null), "speech": ("audio", work / "speech", speech_null)}
+    figures = {
+        "face": json.loads((work / "face" / "figures.json").read_text()),
+        "speech": json.loads((work / "speech" / "figures.json").read_text()),
+        "landmarks": json.loads((landmarks_model / "metrics.json").read_text()),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / FIGURES).write_text(json.dumps(figures, indent=2) + "\n")
+    typer.echo(write_bundle(out, name, branches, landmarks_model, "trained", {}).label)
+
+
+@app.command()
+def card(
+    source: Annotated[Path, typer.Option("--bundle", help="The bundle.")] = Path("deepfake_hf/weights"),
+    out: Annotated[Path, typer.Option(help="The card.")] = Path("model_card.md"),
+) -> None:
+    """Write the model card from the bundle's figures."""
+    from deepfake_hf.hub.bundle import open_bundle
+    from deepfake_hf.hub.card import render_card
+
+    out.write_text(render_card(open_bundle(source)))
+
+
 def _threads(count: int | None) -> None:
     if count is not None:
         import torch

@@ -1,4 +1,4 @@
-"""Figures of a detector from scores and labels: scikit-learn's where it has them, ASVspoof's EER, bootstrap intervals."""
+"""Figures from scores and labels: scikit-learn's where it has them, ASVspoof's EER, bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def tpr_at_fpr(labels: ArrayLike, scores: ArrayLike, fpr: float) -> float:
 
 
 def expected_calibration_error(labels: ArrayLike, p_fake: ArrayLike, bins: int = ECE_BINS) -> float:
-    """Mean gap between P(fake) and the share of fakes, over equal-width bins, weighted by their size (Guo et al. 2017)."""
+    """Mean gap of P(fake) and share of fakes over equal-width bins, weighted by size (Guo et al. 2017)."""
     classes, scores = np.asarray(labels, float), np.asarray(p_fake, float)
     place = np.minimum((scores * bins).astype(int), bins - 1)
     gaps = [abs(classes[place == b].mean() - scores[place == b].mean()) * (place == b).mean() for b in np.unique(place)]

@@ -32,9 +32,7 @@ def iou_matrix(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArr
     return np.asarray(both / np.maximum(union, 1e-9), dtype=np.float32)
 
 
-def suppress_overlaps(
-    boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], max_iou: float
-) -> NDArray[np.intp]:
+def suppress_overlaps(boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], max_iou: float) -> NDArray[np.intp]:
     """Non-maximum suppression.
 
     Args:

@@ -134,9 +134,9 @@ def detect_in_picture(
 def _detect_padded(detector: FaceDetector, rgb: NDArray[np.uint8], padding: float) -> list[Face]:
     height, width = rgb.shape[:2]
     across, down = max(1, round(padding * width)), max(1, round(padding * height))
-    padded = cv2.copyMakeBorder(
-        rgb, down, down, across, across, cv2.BORDER_CONSTANT, value=(128, 128, 128)
-    ).astype(np.uint8, copy=False)
+    padded = cv2.copyMakeBorder(rgb, down, down, across, across, cv2.BORDER_CONSTANT, value=(128, 128, 128)).astype(
+        np.uint8, copy=False
+    )
     shift = np.array([across, down], dtype=np.float32)
     found = []
     for face in detector.detect(padded):

@@ -134,7 +134,7 @@ def write_bundle(
             shutil.rmtree(target)
         target.mkdir()
         for file in sorted(source.iterdir()):
-            if file.suffix in (".json", ".safetensors"):
+            if file.suffix in (".json", ".safetensors") and file.name not in ("figures.json", "metrics.json"):
                 shutil.copy(file, target / file.name)
     points = {}
     for branch, (_, _, null) in branches.items():

@@ -10,8 +10,8 @@ from deepfake_hf.inference.faces_pass import FacesPass, TrackTally
 from deepfake_hf.inference.speech_pass import MIN_SPEECH_S, SpeechPass
 from deepfake_hf.scoring.aggregation import interval, robust_mean, suspicious_segments
 from deepfake_hf.scoring.calibration import sigmoid
-from deepfake_hf.scoring.decision import BranchCalibration, band, decide
-from deepfake_hf.scoring.fusion import Voice
+from deepfake_hf.scoring.decision import decide
+from deepfake_hf.scoring.fusion import Fused, Voice
 from deepfake_hf.types import BranchResult, OperatingBand, Segment, Status, TrackResult, WindowScore
 
 MIN_TRACK_FACES = 3
@@ -52,11 +52,8 @@ def segments_of(windows: Sequence[WindowScore], limits: OperatingBand, step_s: f
     return suspicious_segments(windows, limits.fake_at, limits.real_below, join_gap_s=max(1.0, 2 * step_s))
 
 
-def track_results(
-    tracks: Sequence[TrackTally], calibration: BranchCalibration, threshold: str | float, step_s: float
-) -> tuple[TrackResult, ...]:
+def track_results(tracks: Sequence[TrackTally], limits: OperatingBand, step_s: float) -> tuple[TrackResult, ...]:
     """Every track's own answer, uncorrected for the number of tracks."""
-    limits = band(calibration.operating_points, threshold)
     results = []
     for track in tracks:
         scored = len(track.windows)
@@ -90,18 +87,25 @@ def face_branch_result(
     tracks: Sequence[TrackTally],
     expected_frames: int,
     limits: OperatingBand,
-    p_fake: float | None,
-    spread: tuple[float, float] | None,
+    fused: Fused | None,
     weights: str,
 ) -> BranchResult:
     """The face branch's answer, or why it has none."""
     num_windows = sum(len(track.windows) for track in tracks)
     coverage = min(1.0, faces.num_frames_scored / max(expected_frames, faces.num_frames, 1))
-    if p_fake is not None:
+    if fused is not None:
         people = f"{len(tracks)} face{'s' if len(tracks) != 1 else ''}"
         reason = f"{people}, {num_windows} sightings scored in {faces.num_frames_scored} of {faces.num_frames} frames"
         return BranchResult(
-            "face", Status.SCORED, reason, decide(p_fake, limits), p_fake, spread, coverage, num_windows, weights
+            "face",
+            Status.SCORED,
+            reason,
+            decide(fused.p_fake, limits),
+            fused.p_fake,
+            fused.interval,
+            coverage,
+            num_windows,
+            weights,
         )
     refused: Counter[Status] = sum((track.refused for track in tracks), Counter())
     if refused:
@@ -141,5 +145,6 @@ def speech_branch_result(
         status, reason = Status.TOO_SHORT, f"{speech.duration_s:.2f} s of sound; at least {MIN_SPEECH_S} s are needed"
     else:
         status = Status.NO_SPEECH
-        reason = f"{speech.speech_s:.1f} s of speech in {duration_s:.1f} s of sound; {MIN_SPEECH_S} s in one window are needed"
+        found = f"{speech.speech_s:.1f} s of speech in {duration_s:.1f} s of sound"
+        reason = f"{found}; {MIN_SPEECH_S} s in one window are needed"
     return BranchResult("speech", status, reason, None, None, None, 0.0, 0, weights)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers.utils import logging
 
 from deepfake_hf.errors import UsageError
 from deepfake_hf.models.modeling_audio import AudioDetectorForAudioClassification
@@ -35,12 +37,25 @@ def choose_device(name: str | None = None) -> torch.device:
     return device
 
 
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Keep transformers' loading bars off the terminal of whoever only wants a verdict."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 class FrameBranch:
     """Face crops to margins; each crop is also read mirrored and the two answers are averaged."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         self.processor = FaceImageProcessor.from_pretrained(folder)
-        model = FrameDetectorForImageClassification.from_pretrained(folder, dtype=torch.float32)
+        with quiet_loading():
+            model = FrameDetectorForImageClassification.from_pretrained(folder, dtype=torch.float32)
         self.model = model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.device = device
 
@@ -61,7 +76,8 @@ class SpeechBranch:
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         self.extractor = SpectrogramFeatureExtractor.from_pretrained(folder)
-        model = AudioDetectorForAudioClassification.from_pretrained(folder, dtype=torch.float32)
+        with quiet_loading():
+            model = AudioDetectorForAudioClassification.from_pretrained(folder, dtype=torch.float32)
         self.model = model.to(device).eval()  # type: ignore[arg-type]
         self.device = device
 

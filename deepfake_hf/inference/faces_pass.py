@@ -1,4 +1,4 @@
-"""The pass over frames: detect, track, crop, gate, score in batches. Memory does not grow with the number of pixels seen."""
+"""The pass over frames: detect, track, crop, gate, score in batches. No pixel is kept once it is scored."""
 
 from __future__ import annotations
 

@@ -66,3 +66,7 @@ class LiveSession:
         self._heard_s += len(samples) / self.speech.rate
         self.speech.flush()
         self.speech.windows[:] = [w for w in self.speech.windows if w.end_s >= self._heard_s - MEMORY_S]
+
+    def heard(self) -> tuple[FacesPass | None, SpeechPass | None]:
+        """The passes that have been given something so far."""
+        return (self.faces if self._count else None), (self.speech if self._heard_s else None)

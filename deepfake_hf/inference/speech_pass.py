@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from deepfake_hf.inference.branch import BATCH, SpeechBranch
 from deepfake_hf.types import AudioTrack, WindowScore
 
-WINDOW_S = 4.0
-HOP_S = 2.0
+WINDOW_S = 2.5
+HOP_S = 1.25
 MIN_SPEECH_S = 0.6
 GATE_CHUNK = 512
 MAX_SEAM_S = 0.1

@@ -129,7 +129,9 @@ def stream_end_s(container: InputContainer, stream: Stream) -> float | None:
         return None
     start_s = float((stream.start_time or 0) * (stream.time_base or Fraction(0))) - origin_s(container)
     if stream.duration and stream.time_base:
-        return start_s + float(stream.duration * stream.time_base)
+        # FFmpeg shortens an AVI's duration to what is there; the header's own count stays in ``frames``.
+        ticks = max(stream.duration, stream.frames) if container.format.name == "avi" else stream.duration
+        return start_s + float(ticks * stream.time_base)
     written = stream.metadata.get("DURATION", "")  # Matroska: "00:00:03.200000000", counted from the file's zero
     try:
         hours, minutes, seconds = (float(part) for part in written.split(":"))

@@ -15,6 +15,7 @@ from av.container import InputContainer
 from av.sidedata.sidedata import SideData
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -41,25 +42,33 @@ def shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
     return orientation_of(frame).shown_size(*square_size(frame.width, frame.height, stream.sample_aspect_ratio))
 
 
-def frame_to_rgb(frame: VideoFrame, pixel_aspect: Fraction | None, max_side_px: int | None) -> NDArray[np.uint8]:
+def frame_to_rgb(
+    frame: VideoFrame,
+    pixel_aspect: Fraction | None,
+    max_side_px: int | None,
+    converter: VideoReformatter | None = None,
+) -> NDArray[np.uint8]:
     """Convert one decoded frame; size, pixel aspect and colour change in one swscale call, then it is turned.
 
     Args:
         frame: Any pixel format FFmpeg knows.
         pixel_aspect: Width / height of a stored pixel; None means square.
         max_side_px: Longer side at most, in pixels; None keeps the size.
+        converter: swscale's state, to be shared by the frames of one clip.
 
     Returns:
         uint8 (H, W, 3), RGB, upright, square pixels.
     """
     width_px, height_px = fit_size(*square_size(frame.width, frame.height, pixel_aspect), max_side_px)
-    untagged = "ITU709" if frame.height > _SD_LINES else "ITU601"
-    converted = frame.reformat(
+    untagged = Colorspace.ITU709 if frame.height > _SD_LINES else Colorspace.ITU601
+    converted = (converter or VideoReformatter()).reformat(
+        frame,
         width=width_px,
         height=height_px,
         format="rgb24",
-        src_colorspace=untagged if frame.colorspace == _UNSPECIFIED else None,
+        src_colorspace=untagged if frame.colorspace == _UNSPECIFIED else frame.colorspace,
         interpolation="AREA" if width_px < frame.width else "BICUBIC",
+        threads=1,  # the default starts a pool of threads for every picture, and their heaps pile up
     )
     rgb = np.asarray(converted.to_ndarray(), dtype=np.uint8)  # (H, W, 3), as stored
     return orientation_of(frame).apply(rgb)
@@ -71,6 +80,18 @@ def need_video(container: InputContainer, name: str) -> VideoStream:
     if stream is None:
         raise MediaError(name, "it has no video stream", "give a video or a picture")
     return stream
+
+
+def _interval_s(stream: VideoStream) -> float:
+    rate = stream.average_rate or stream.guessed_rate
+    return float(1 / rate) if rate else 0.04
+
+
+def _rising(stated_s: float | None, last_s: float | None, interval_s: float) -> float:
+    """A frame's own time, or one interval after the last frame's where it has none or falls back."""
+    if last_s is None:
+        return 0.0 if stated_s is None else stated_s
+    return last_s + interval_s if stated_s is None or stated_s <= last_s else stated_s
 
 
 class VideoDecoder:
@@ -104,10 +125,14 @@ class VideoDecoder:
             start_s, tick_s = origin_s(container), float(stream.time_base or 0)
             try:
                 for packet in container.demux(stream):
+                    if not packet.size or packet.is_discard:
+                        continue
                     ticks = packet.dts if packet.pts is None else packet.pts
-                    if ticks is not None and packet.size and not packet.is_discard:
+                    if ticks is None:  # a bare stream without a container
+                        times_s.append(times_s[-1] + _interval_s(stream) if times_s else 0.0)
+                    else:
                         times_s.append(ticks * tick_s - start_s)
-                        self._limits.check_duration(self._path, times_s[-1])
+                    self._limits.check_duration(self._path, times_s[-1])
             except av.FFmpegError:
                 pass  # the decoding pass says what is wrong
         return np.sort(np.frombuffer(times_s, dtype=np.float64)) if times_s else np.empty(0, np.float64)
@@ -119,27 +144,25 @@ class VideoDecoder:
             MediaError: No video stream.
             UnsupportedMediaError: Longer or larger than the limits.
         """
-        progress, last_s, bad = self.progress, -1.0, 0
+        progress, bad = self.progress, 0
         with open_container(self._path) as container:
             stream = need_video(container, self._path)
             stream.thread_type = "AUTO"
             start_s, tick = origin_s(container), stream.time_base or Fraction(1, 1000)
-            interval_s = float(1 / stream.average_rate) if stream.average_rate else 0.04
+            interval_s = _interval_s(stream)
+            last_s: float | None = None
+            aspect, converter = stream.sample_aspect_ratio, VideoReformatter()
             for frame in self._frames(container, stream):
                 if frame is None or frame.is_corrupt:
                     bad += 1
                     progress.damaged = f"{bad} of its video packets or frames are damaged and were left out"
                     continue
-                pts_s = last_s + interval_s if frame.pts is None else float(frame.pts * tick) - start_s
-                if pts_s <= last_s:
-                    pts_s = last_s + interval_s
-                elif frame.pts is None and last_s < 0:
-                    pts_s = 0.0
+                pts_s = _rising(None if frame.pts is None else float(frame.pts * tick) - start_s, last_s, interval_s)
                 self._limits.check_duration(self._path, pts_s)
                 self._limits.check_size(self._path, *shown_size(frame, stream))
                 last_s = pts_s
                 progress.decoded_until_s = pts_s + (float(frame.duration * tick) if frame.duration else interval_s)
-                yield Shot(pts_s, partial(frame_to_rgb, frame, stream.sample_aspect_ratio, self._max_side_px))
+                yield Shot(pts_s, partial(frame_to_rgb, frame, aspect, self._max_side_px, converter))
             short = shortfall(progress.decoded_until_s, stream_end_s(container, stream))
             progress.damaged = "; ".join(filter(None, [progress.damaged, short])) or None
 

@@ -20,8 +20,8 @@ from deepfake_hf.media.limits import Limits
 from deepfake_hf.media.signature import HEAD_BYTES, Signature, check_file, signature_of
 from deepfake_hf.types import Frame
 
-# Named one by one, so that Pillow's rarer readers (EPS runs Ghostscript) stay shut.
-_FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000")
+# Named one by one ("JPEG" opens MPO too), so that Pillow's rarer readers (EPS runs Ghostscript) stay shut.
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000")
 _ANIMATED: Final = frozenset({"GIF", "WEBP", "PNG", "AVIF"})  # MPO, TIFF and HEIF hold pages, not motion
 
 

@@ -36,7 +36,8 @@ def probe(path: str | os.PathLike[str], limits: Limits | None = None) -> MediaIn
     The kind comes from the content: an animated GIF, WebP, PNG or AVIF is a video, a still one an image; a sound file
     with a cover picture is audio, and so is an mp4 with sound alone. ``width_px`` and ``height_px`` are those of the
     upright frame with square pixels that the readers give; ``rotation_deg`` (0, 90, 180, 270) is the clockwise turn
-    that makes the stored picture upright. ``duration_s`` is None where neither header nor packets state it.
+    that makes the stored picture upright (0 for HEIF, whose decoder turns it itself). ``duration_s`` is None where
+    neither header nor packets state it.
 
     Args:
         path: The file.

@@ -36,7 +36,8 @@ def write_video(
         frames: Frames, or pairs of uint8 (H, W, 3) RGB and seconds; one size, times rising. An odd last column or row
             is left out, since 4:2:0 needs even sides.
         fps: The nominal rate written to the header, in frames a second; the frames' own times decide.
-        audio: Mono sound; its ``start_s`` is kept.
+        audio: Mono sound; its ``start_s`` is kept; in mp4 and mov, AAC's 1024 samples of silent priming may
+            stand before it.
         crf: H.264 quality, 0 (lossless) to 51.
 
     Raises:

@@ -1,0 +1,46 @@
+"""The models; importing this makes them known to transformers' Auto classes."""
+
+from __future__ import annotations
+
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForAudioClassification,
+    AutoModelForImageClassification,
+    AutoModelForVideoClassification,
+)
+
+from .build import CLASSES, build_model
+from .configuration_audio import AudioDetectorConfig
+from .configuration_clip import ClipDetectorConfig
+from .configuration_frame import FrameDetectorConfig
+from .configuration_landmarks import LandmarkRegressorConfig
+from .modeling_audio import AudioDetectorForAudioClassification
+from .modeling_clip import ClipDetectorForVideoClassification
+from .modeling_frame import FrameDetectorForImageClassification
+from .modeling_landmarks import LandmarkRegressor
+from .presets import PRESETS, Preset
+
+_AUTO = {
+    "frame": AutoModelForImageClassification,
+    "clip": AutoModelForVideoClassification,
+    "audio": AutoModelForAudioClassification,
+    "landmarks": AutoModel,
+}
+for _kind, (_config_class, _model_class) in CLASSES.items():
+    AutoConfig.register(_config_class.model_type, _config_class, exist_ok=True)
+    _AUTO[_kind].register(_config_class, _model_class, exist_ok=True)
+
+__all__ = [
+    "PRESETS",
+    "AudioDetectorConfig",
+    "AudioDetectorForAudioClassification",
+    "ClipDetectorConfig",
+    "ClipDetectorForVideoClassification",
+    "FrameDetectorConfig",
+    "FrameDetectorForImageClassification",
+    "LandmarkRegressor",
+    "LandmarkRegressorConfig",
+    "Preset",
+    "build_model",
+]

@@ -45,8 +45,8 @@ class AudioDetectorConfig(PretrainedConfig):
         **kwargs: Any,
     ) -> None:
         self.num_bins = num_bins
-        self.widths = list(widths or [24, 48, 80, 112, 144])
-        self.time_strides = list(time_strides or [2, 2, 1, 2, 1])
+        self.widths = list(widths or [16, 32, 64, 96, 128])
+        self.time_strides = list(time_strides or [2, 2, 2, 1, 1])
         self.bin_strides = list(bin_strides or [2, 2, 2, 2, 2])
         self.convs_per_block = list(convs_per_block or [1, 1, 2, 2, 2])
         if len({len(self.widths), len(self.time_strides), len(self.bin_strides), len(self.convs_per_block)}) != 1:

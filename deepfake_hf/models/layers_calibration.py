@@ -14,7 +14,7 @@ def calibrated_logits(logits: Tensor, calibration: dict[str, float] | None) -> T
         calibration: ``{"scale": a, "bias": b}`` or None.
 
     Returns:
-        float32 (B, 2) whose softmax is the calibrated probability; the raw logits in float32 where there is no calibrator.
+        float32 (B, 2) whose softmax is the calibrated probability; the raw logits where there is no calibrator.
     """
     logits = logits.float()
     if calibration is None:

@@ -7,14 +7,14 @@ from typing import Any
 import timm
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from .configuration_frame import FrameDetectorConfig
 from .layers_calibration import calibrated_logits
+from .modeling_detector import DetectorModel
 
 
-class FrameDetectorForImageClassification(PreTrainedModel):
+class FrameDetectorForImageClassification(DetectorModel):
     """timm backbone, pooled features, dropout, linear head.
 
     Input ``pixel_values`` float (B, 3, H, W), normalised; output ``logits`` float32 (B, 2), index 1 = fake. In eval
@@ -27,6 +27,7 @@ class FrameDetectorForImageClassification(PreTrainedModel):
     main_input_name = "pixel_values"
 
     def __init__(self, config: FrameDetectorConfig) -> None:
+        config.check()
         super().__init__(config)
         self.backbone = timm.create_model(config.backbone, pretrained=False, num_classes=0)
         self.dropout = nn.Dropout(config.dropout)

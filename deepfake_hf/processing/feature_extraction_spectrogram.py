@@ -96,7 +96,7 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
         Raises:
             ValueError: The clip is empty, has more than one dimension, or is not finite.
         """
-        x = torch.as_tensor(np.asarray(waveform), dtype=torch.float32)
+        x = torch.as_tensor(np.asarray(waveform), dtype=torch.float64)
         if x.ndim != 1 or x.numel() == 0 or not bool(torch.isfinite(x).all()):
             raise ValueError(
                 f"A clip must be a finite, non-empty array of shape (num_samples,), not {tuple(x.shape)}. "
@@ -104,7 +104,7 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
             )
         x = x - x.mean()
         x = x / x.square().mean().sqrt().clamp_min(1e-7)
-        x = torch.nn.functional.pad(x, (0, max(self.win_length - x.numel(), 0)))
+        x = torch.nn.functional.pad(x.float(), (0, max(self.win_length - x.numel(), 0)))
         frames = x.unfold(0, self.win_length, self.hop_length)  # (L, win_length)
         window = torch.hann_window(self.win_length)
         power = torch.fft.rfft(frames * window, n=self.n_fft).abs().square() * (2.0 / window.sum() ** 2)

@@ -19,12 +19,6 @@ def sigmoid(margin: float) -> float:
     return float(0.5 * (1.0 + np.tanh(0.5 * margin)))
 
 
-def logit(probability: float) -> float:
-    """The margin of a probability in (0, 1); 0 and 1 are taken as 1e-9 from the end."""
-    clipped = min(max(probability, 1e-9), 1 - 1e-9)
-    return float(np.log(clipped / (1 - clipped)))
-
-
 def fit_platt(margins: ArrayLike, labels: ArrayLike) -> dict[str, float]:
     """Fit ``P(fake) = sigmoid(scale * margin + bias)`` with both classes weighted alike.
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class WeightAverage:
-    """Keeps ``average = decay * average + (1 - decay) * weights`` in float32; the decay warms up over the first steps."""
+    """Keeps ``average = decay * average + (1 - decay) * weights``; the decay warms up over the first steps."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay

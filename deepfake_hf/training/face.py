@@ -103,7 +103,12 @@ def train_face(recipe: FaceRecipe, resume: bool = False) -> Path:
         progress = json.loads((checkpoint / "progress.json").read_text())
         start, best, stale = progress["step"], progress["best"], progress["stale"]
     batches = PairedBatches(rows, recipe.plan, start, recipe.steps, recipe.seed)
-    loader = DataLoader(PairedFaces(rows, sizes, recipe.seed), batch_sampler=batches, num_workers=recipe.workers)
+    loader = DataLoader(
+        PairedFaces(rows, sizes, recipe.seed),
+        batch_sampler=batches,
+        num_workers=recipe.workers,
+        generator=torch.Generator(),  # its own, so that starting it takes nothing from the resumed random state
+    )
     clock, losses = time.monotonic(), []
     for step, (pixels, labels) in enumerate(track(loader, "training", total=len(batches)), start):
         model.train()

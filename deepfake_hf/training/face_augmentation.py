@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import functional as F
 
 
 class FaceAugmentation:
-    """Flip, small rotation, crop and scale, brightness, contrast, colour, noise, blur, resize ladder, JPEG, grey, cut-out.
+    """Flip, rotation, crop, scale, brightness, contrast, colour, noise, blur, resize ladder, JPEG, grey, cut-out.
 
     A call takes uint8 (H, W, 3) and gives the same shape. All randomness comes from the generator passed in.
     """

@@ -10,22 +10,23 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pyarrow.parquet as pq
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from deepfake_hf.errors import DataError
 from deepfake_hf.labels import FAKE, REAL
+from deepfake_hf.processing.image_processing_face import normalised_crop
 from deepfake_hf.synthesis.self_blend import self_blend
 from deepfake_hf.training.face_augmentation import FaceAugmentation
 
+_MEAN = _STD = (0.5, 0.5, 0.5)
 _COLUMNS = ["image", "label", "source_video", "landmarks_xy", "split"]
 
 
 @dataclass(frozen=True)
 class FaceRow:
-    """One stored crop: JPEG bytes, label, the genuine video it comes from, 68 landmarks in pixels of the crop or None."""
+    """One stored crop: JPEG bytes, label, its genuine source video, 68 landmarks in pixels of the crop or None."""
 
     jpeg: bytes
     label: int
@@ -70,11 +71,8 @@ def load_faces(folder: str | Path, part: str) -> list[FaceRow]:
 
 
 def to_tensor(rgb: NDArray[np.uint8], size: int) -> Tensor:
-    """uint8 (H, W, 3) to normalised float32 (3, size, size), mean = std = 0.5."""
-    if rgb.shape[0] != size or rgb.shape[1] != size:
-        shrink = size < rgb.shape[0]
-        rgb = cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
-    return torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1).float().div_(127.5).sub_(1.0)
+    """uint8 (H, W, 3) to normalised float32 (3, size, size), mean = std = 0.5: the arithmetic of the face processor."""
+    return normalised_crop(rgb, size, size, _MEAN, _STD)
 
 
 @dataclass(frozen=True)

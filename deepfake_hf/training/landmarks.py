@@ -203,5 +203,5 @@ def _load_part(data_dir: str | Path, part: str, size: int) -> tuple[NDArray[np.u
         height, width = picture.shape[:2]
         rgb[index] = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
         assert row.landmarks_xy is not None
-        points[index] = row.landmarks_xy / np.float32([width, height])
+        points[index] = row.landmarks_xy / np.array([width, height], dtype=np.float32)
     return rgb, points

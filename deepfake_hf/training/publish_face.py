@@ -61,6 +61,8 @@ def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | No
         **summary([row.label for row in held], p_fake, groups, points),
         "calibration": model.config.calibration,
         "operating_points": points,
+        "image_size": side,
+        "recipe": _recipe(model_folder.parent),
         "set_aside": {"n_real": int((labels == REAL).sum()), "n_fake": int((labels != REAL).sum())},
     }
     (out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
@@ -72,3 +74,11 @@ def _margins(folder: Path, rows: list[FaceRow]) -> NDArray[np.float64]:
     branch = FrameBranch(folder, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     chunks = [branch.score([row.rgb() for row in rows[i : i + 64]]) for i in range(0, len(rows), 64)]
     return np.concatenate(chunks)
+
+
+def _recipe(run: Path) -> str:
+    """The run's settings in one line, and how far it came."""
+    recipe = json.loads((run / "recipe.json").read_text())
+    last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
+    named = ", ".join(f"{key} {value}" for key, value in recipe.items() if key not in ("data", "out"))
+    return f"{named}; {last['step']} steps taken, {last['seconds'] / 60:.0f} minutes on one CPU core"

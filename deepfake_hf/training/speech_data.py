@@ -68,7 +68,11 @@ def seed_of(*parts: object) -> int:
 
 
 def plan_clips(
-    speech_dir: Path, seed: int = 0, train_s: float = 3.0, held_out_s: float = 3.5, num_extra: tuple[int, int] = (110, 60)
+    speech_dir: Path,
+    seed: int = 0,
+    train_s: float = 3.0,
+    held_out_s: float = 3.5,
+    num_extra: tuple[int, int] = (110, 60),
 ) -> list[SpeechClip]:
     """Choose the stretches: speech only (Silero VAD), one a training speaker, two a held-out one, and some extras.
 

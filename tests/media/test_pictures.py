@@ -41,7 +41,7 @@ def test_exif_orientation(tmp_path: Path, form: str, orientation: int) -> None:
         picture = picture.transpose(Image.Transpose(undo[orientation]))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture.save(tmp_path / "a", form, exif=exif)
+    picture.save(tmp_path / "a", form, exif=exif.tobytes())
     frame = read_image(tmp_path / "a")
     assert corners_of(frame.rgb) == UPRIGHT
     info = probe(tmp_path / "a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_float_peaks_are_clipped(tmp_path: Path) -> None:
 def test_blocks_join_without_a_seam(tmp_path: Path, block_s: float) -> None:
     path = make_sound(tmp_path / "a.flac", chirp(3.3, 44100), 44100, "flac")
     tracks = list(read_audio(path, 16000, block_s))
-    for before, after in zip(tracks, tracks[1:], strict=False):
+    for before, after in pairwise(tracks):
         assert len(before.waveform) == round(block_s * 16000)
         assert after.start_s == pytest.approx(before.start_s + before.duration_s, abs=1e-6)
     joined = np.concatenate([track.waveform for track in tracks])
@@ -91,7 +92,7 @@ def test_a_cover_picture_does_not_make_a_video(tmp_path: Path) -> None:
     import av
     from making import corner_picture
 
-    for ending, codec in (("mp3", "libmp3lame"), ("m4a", "aac")):
+    for ending, codec in (("mp3", "libmp3lame"), ("mp4", "aac")):
         plain = make_sound(tmp_path / f"plain.{ending}", sine(1.0, 44100), 44100, codec)
         path = tmp_path / f"cover.{ending}"
         with av.open(str(plain)) as source, av.open(str(path), "w", format=None) as target:

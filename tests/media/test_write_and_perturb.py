@@ -37,11 +37,10 @@ def test_write_video_keeps_times_and_sound(tmp_path: Path, ending: str) -> None:
     back = list(read_frames(path, EveryNth(1)))
     assert [frame.pts_s for frame in back] == pytest.approx(times_s, abs=0.0015)
     assert [grey_number(frame.rgb) for frame in back] == pytest.approx(list(range(7)), abs=1)
-    tracks = list(read_audio(path, 16000))
-    assert tracks[0].start_s == pytest.approx(0.3, abs=0.005)
-    assert sum(track.duration_s for track in tracks) == pytest.approx(1.5, abs=0.08)
-    joined = np.concatenate([track.waveform for track in tracks])[: len(sound)]
-    assert np.corrcoef(joined[2000:20000], sound[2000:20000])[0, 1] > 0.95
+    (track,) = read_audio(path, 16000)
+    assert track.start_s == pytest.approx(0.3, abs=0.07)  # mp4 shows AAC's 64 ms of silent priming where there is room
+    at = round((0.3 - track.start_s) * 16000)
+    assert np.corrcoef(track.waveform[at + 2000 : at + 20000], sound[2000:20000])[0, 1] > 0.95
 
 
 @pytest.mark.parametrize("height", [49, 720])

@@ -1,0 +1,114 @@
+"""What happens to sound on its way to a listener, done at random to genuine and fake speech alike.
+
+Codecs are already in the cache (``speech_data``): encoding while training costs more than the training step. Here are
+the cheap ones: speed, room, equaliser and band limit (all filters in one pass through the Fourier domain), coloured or
+impulsive noise by SNR (after RawBoost, Tak et al. 2022, arXiv:2111.04433), clipping and gain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft
+from scipy.signal import resample_poly
+
+Wave = NDArray[np.float32]
+_SPEEDS = ((9, 10), (19, 20), (20, 19), (10, 9))
+
+
+@dataclass(frozen=True)
+class SpeechAugmentation:
+    """Probabilities in [0, 1], and ranges as (low, high). ``SpeechAugmentation.none()`` leaves sound as it is."""
+
+    p_speed: float = 0.15
+    p_reverberation: float = 0.2
+    p_equaliser: float = 0.5
+    p_low_pass: float = 0.25
+    p_high_pass: float = 0.2
+    p_noise: float = 0.6
+    p_impulses: float = 0.1
+    p_clipping: float = 0.05
+    snr_db: tuple[float, float] = (8.0, 40.0)
+    low_pass_hz: tuple[float, float] = (3_400.0, 7_800.0)
+
+    @classmethod
+    def none(cls) -> SpeechAugmentation:
+        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+    def __call__(self, waveform: Wave, sampling_rate: int, rng: np.random.Generator) -> Wave:
+        """Change one clip.
+
+        Args:
+            waveform: float32 (num_samples,).
+            sampling_rate: Hz.
+            rng: Source of every choice.
+
+        Returns:
+            float32, finite; (num_samples,) unless the speed was changed.
+        """
+        x = waveform
+        if rng.random() < self.p_speed:
+            x = resample_poly(x, *_SPEEDS[int(rng.integers(len(_SPEEDS)))]).astype(np.float32)
+        x = self._filters(x, sampling_rate, rng)
+        level = float(np.sqrt(np.mean(x**2))) + 1e-6
+        if rng.random() < self.p_noise:
+            noise = coloured_noise(len(x), float(rng.uniform(0.0, 2.0)), rng)
+            x = x + noise * level * 10.0 ** (-float(rng.uniform(*self.snr_db)) / 20.0)
+        if rng.random() < self.p_impulses:
+            hits = rng.random(len(x)) < rng.uniform(0.0005, 0.01)
+            x = x + hits * rng.normal(size=len(x)) * np.abs(x) * float(rng.uniform(0.5, 2.0))
+        if rng.random() < self.p_clipping:
+            limit = level * float(rng.uniform(1.5, 4.0))
+            x = np.clip(x, -limit, limit)
+        return np.asarray(x, np.float32)
+
+    def _filters(self, x: Wave, sampling_rate: int, rng: np.random.Generator) -> Wave:
+        size = next_fast_len(len(x) + sampling_rate // 4, real=True)
+        hertz = np.fft.rfftfreq(size, 1.0 / sampling_rate)
+        response = np.ones(len(hertz), np.complex64)
+        touched = False
+        if rng.random() < self.p_reverberation:
+            response = response * rfft(room(sampling_rate, rng), size)
+            touched = True
+        if rng.random() < self.p_equaliser:
+            knots = np.geomspace(60.0, sampling_rate / 2, 7)
+            gains_db = np.interp(np.log(hertz + 1.0), np.log(knots), rng.normal(0.0, 4.0, 7))
+            response = response * 10.0 ** (gains_db / 20.0)
+            touched = True
+        if rng.random() < self.p_low_pass:
+            response = response * _butterworth(hertz, float(rng.uniform(*self.low_pass_hz)), int(rng.integers(4, 40)))
+            touched = True
+        if rng.random() < self.p_high_pass:
+            response = response * _butterworth(-hertz, -float(rng.uniform(50.0, 300.0)), int(rng.integers(2, 8)))
+            touched = True
+        if not touched:
+            return x
+        return irfft(rfft(x, size) * response, size)[: len(x)].astype(np.float32)
+
+
+def _butterworth(hertz: NDArray[np.float64], limit_hz: float, order: int) -> NDArray[np.float64]:
+    """Magnitude of a low pass; with both frequencies negated, of a high pass."""
+    ratio = hertz / limit_hz if limit_hz > 0 else limit_hz / np.minimum(hertz, -1e-3)
+    return 1.0 / np.sqrt(1.0 + np.minimum(ratio, 1e3) ** min(2 * order, 80))
+
+
+def coloured_noise(num_samples: int, exponent: float, rng: np.random.Generator) -> Wave:
+    """Noise of RMS 1 whose power falls as 1 / f ** exponent: float32 (num_samples,)."""
+    size = next_fast_len(max(num_samples, 16), real=True)
+    spectrum = rfft(rng.standard_normal(size, dtype=np.float32))
+    spectrum *= np.maximum(np.arange(len(spectrum)), 4.0) ** (-exponent / 2.0)
+    noise = irfft(spectrum, size)[:num_samples]
+    return (noise / (np.sqrt(np.mean(noise**2)) + 1e-9)).astype(np.float32)
+
+
+def room(sampling_rate: int, rng: np.random.Generator) -> Wave:
+    """A small room's impulse response: the direct sound, then noise that dies away within 0.05 to 0.25 s."""
+    num_samples = int(sampling_rate * rng.uniform(0.05, 0.25))
+    decay = np.exp(-6.9 * np.arange(num_samples) / num_samples)
+    tail = rng.standard_normal(num_samples) * decay
+    tail[: int(0.002 * sampling_rate)] = 0.0
+    tail *= 10.0 ** (-float(rng.uniform(0.0, 15.0)) / 20.0) / np.sqrt(np.sum(tail**2) + 1e-9)
+    tail[0] = 1.0
+    return tail.astype(np.float32)

@@ -1,0 +1,131 @@
+"""Batches of twins: the same stretch of a clip as genuine and as fake, speakers and generator families in balance."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepfake_hf.errors import DataError
+from deepfake_hf.labels import FAKE, REAL
+from deepfake_hf.synthesis.vocoders import FAMILIES
+from deepfake_hf.training.speech_augmentation import SpeechAugmentation
+from deepfake_hf.training.speech_data import GENUINE, SAMPLING_RATE, SpeechClip, read_clips, wave_path
+
+Wave = NDArray[np.float32]
+_EXTRA_SHARE: Final = 0.3  # share of groups that come from the recordings without speaker names
+
+
+@dataclass(frozen=True)
+class Twins:
+    """One clip in all its versions: ``waves[generator]`` is [clean, codec version, …], each int16 (num_samples,)."""
+
+    clip: SpeechClip
+    waves: dict[str, list[NDArray[np.int16]]]
+
+    def wave(self, generator: str, version: int = 0) -> Wave:
+        return self.waves[generator][version].astype(np.float32) / 32767.0
+
+
+def read_twins(cache_dir: str | Path, split: str, leave_out: str | None = None) -> list[Twins]:
+    """Load every clip of a split that has a genuine wave and at least one fake.
+
+    Args:
+        cache_dir: The twin cache.
+        split: ``train``, ``dev`` or ``validation``.
+        leave_out: A family of ``FAMILIES`` whose generators are not loaded.
+
+    Raises:
+        DataError: Nothing is there, or the family is unknown.
+    """
+    if leave_out is not None and leave_out not in FAMILIES.values():
+        raise DataError(f"unknown family {leave_out!r}", "no generator has it", f"use one of {set(FAMILIES.values())}")
+    cache_dir = Path(cache_dir)
+    kept = [GENUINE, *(name for name, family in FAMILIES.items() if family != leave_out)]
+    found = []
+    for clip in read_clips(cache_dir):
+        if clip.split != split:
+            continue
+        waves = {}
+        for name in kept:
+            paths = [wave_path(cache_dir, clip.name, name, version) for version in (None, 0, 1)]
+            if paths[0].is_file():
+                waves[name] = [np.load(path) for path in paths if path.is_file()]
+        if GENUINE in waves and len(waves) > 1:
+            found.append(Twins(clip, waves))
+    if not found:
+        raise DataError(f"no twins of split {split} in {cache_dir}", "no wave was made yet", "run make_speech_cache")
+    return found
+
+
+@dataclass
+class TwinSampler:
+    """Draws the batch of a step from the step's number alone, so that a resumed run sees the same batches.
+
+    Args:
+        twins: The training clips.
+        seed: Of the run.
+        groups: Clips in a batch; each gives ``per_class`` genuine and as many fake waveforms.
+        per_class: Waveforms of each class from one clip.
+        window_s: Shortest and longest window in seconds; one length is drawn for each batch.
+        p_codec: Probability that a waveform comes from its codec version.
+    """
+
+    twins: list[Twins]
+    seed: int
+    groups: int = 8
+    per_class: int = 2
+    window_s: tuple[float, float] = (2.0, 3.0)
+    p_codec: float = 0.5
+    augmentation: SpeechAugmentation = SpeechAugmentation()
+
+    def __post_init__(self) -> None:
+        by_speaker: dict[str, list[Twins]] = defaultdict(list)
+        for twins in self.twins:
+            by_speaker[twins.clip.speaker].append(twins)
+        named = {name for name in by_speaker if name not in ("wake_words", "precise")}
+        self._extras = [item for name in by_speaker if name not in named for item in by_speaker[name]]
+        self._speakers = [by_speaker[name] for name in sorted(named)]
+
+    def batch(self, step: int) -> tuple[list[Wave], NDArray[np.int64]]:
+        """The waveforms, each float32 (num_samples,), and labels int64 (B,) of a step."""
+        rng = np.random.default_rng((self.seed, step))
+        num_samples = int(rng.uniform(*self.window_s) * SAMPLING_RATE)
+        waves: list[Wave] = []
+        labels: list[int] = []
+        for _ in range(self.groups):
+            twins = self._draw(rng)
+            start, end = self._window(twins.clip, num_samples, rng)
+            for name in [GENUINE] * self.per_class + self._fakes(twins, rng):
+                versions = twins.waves[name]
+                use_codec = len(versions) > 1 and rng.random() < self.p_codec
+                wave = twins.wave(name, int(rng.integers(1, len(versions))) if use_codec else 0)[start:end]
+                waves.append(self.augmentation(wave, SAMPLING_RATE, rng))
+                labels.append(REAL if name == GENUINE else FAKE)
+        return waves, np.asarray(labels, np.int64)
+
+    def _draw(self, rng: np.random.Generator) -> Twins:
+        if self._extras and (not self._speakers or rng.random() < _EXTRA_SHARE):
+            return self._extras[int(rng.integers(len(self._extras)))]
+        clips = self._speakers[int(rng.integers(len(self._speakers)))]
+        return clips[int(rng.integers(len(clips)))]
+
+    def _window(self, clip: SpeechClip, num_samples: int, rng: np.random.Generator) -> tuple[int, int]:
+        """A window of the clip, half of the time within its speech: silence at the ends is cut at random."""
+        low, high = clip.speech if rng.random() < 0.5 else (0, clip.num_samples)
+        start = int(rng.integers(low, max(high - num_samples, low) + 1))
+        return start, min(start + num_samples, high)
+
+    def _fakes(self, twins: Twins, rng: np.random.Generator) -> list[str]:
+        by_family: dict[str, list[str]] = defaultdict(list)
+        for name in twins.waves:
+            if name != GENUINE:
+                by_family[FAMILIES.get(name, name)].append(name)
+        families = sorted(by_family)
+        rng.shuffle(families)
+        chosen = (families * self.per_class)[: self.per_class]
+        return [by_family[family][int(rng.integers(len(by_family[family])))] for family in chosen]

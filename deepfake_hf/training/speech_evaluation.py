@@ -1,0 +1,118 @@
+"""Scores of the twin cache: mean logit over windows for each utterance, EER and AUC for each generator."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from deepfake_hf.evaluation.metrics import auc, equal_error_rate
+from deepfake_hf.labels import FAKE, REAL
+from deepfake_hf.models.modeling_audio import AudioDetectorForAudioClassification
+from deepfake_hf.processing.feature_extraction_spectrogram import SpectrogramFeatureExtractor
+from deepfake_hf.training.speech_batches import Twins
+from deepfake_hf.training.speech_data import GENUINE, SAMPLING_RATE
+
+
+@dataclass(frozen=True)
+class UtteranceScore:
+    """``logit`` is the mean of ``window_logits`` (logit_fake); ``version`` 0 is clean, 1 has been through a codec."""
+
+    clip: str
+    speaker: str
+    split: str
+    generator: str
+    label: int
+    version: int
+    logit: float
+    window_logits: tuple[float, ...]
+
+
+def windows_of(num_samples: int, window: int, hop: int) -> list[tuple[int, int]]:
+    """Windows that cover the whole clip; the last one ends at its end. A short clip is one window."""
+    if num_samples <= window:
+        return [(0, num_samples)]
+    starts = list(range(0, num_samples - window, hop)) + [num_samples - window]
+    return [(start, start + window) for start in starts]
+
+
+@torch.inference_mode()
+def score_twins(
+    model: AudioDetectorForAudioClassification,
+    extractor: SpectrogramFeatureExtractor,
+    twins: Sequence[Twins],
+    versions: Sequence[int] = (0,),
+    only: set[str] | None = None,
+    window_s: float = 2.5,
+    hop_s: float = 1.0,
+) -> list[UtteranceScore]:
+    """Score every utterance within its speech (leading and trailing silence is cut off).
+
+    Args:
+        only: Generators to score beside the genuine ones; None for all.
+        versions: 0 for clean waves, 1 for codec versions.
+    """
+    was_training = model.training
+    model.eval()
+    scores = []
+    for item in twins:
+        first, end = item.clip.speech
+        pieces, keys = [], []
+        for name, waves in item.waves.items():
+            if only is not None and name != GENUINE and name not in only:
+                continue
+            for version in versions:
+                if version >= len(waves):
+                    continue
+                wave = item.wave(name, version)[first:end]
+                spans = windows_of(len(wave), int(window_s * SAMPLING_RATE), int(hop_s * SAMPLING_RATE))
+                keys.append((name, version, len(spans)))
+                pieces += [wave[a:b] for a, b in spans]
+        inputs = extractor(pieces, sampling_rate=SAMPLING_RATE, return_tensors="pt")
+        logits = model(**inputs).logits.float()
+        fake = (logits[:, FAKE] - logits[:, REAL]).numpy()
+        at = 0
+        for name, version, count in keys:
+            part = fake[at : at + count]
+            at += count
+            label = REAL if name == GENUINE else FAKE
+            row = (item.clip.name, item.clip.speaker, item.clip.split, name, label, version)
+            scores.append(UtteranceScore(*row, float(part.mean()), tuple(float(v) for v in part)))
+    model.train(was_training)
+    return scores
+
+
+def summarise(scores: Sequence[UtteranceScore], version: int = 0) -> dict[str, dict[str, Any]]:
+    """EER, AUC and counts for each generator against all genuine clips of the same version, and for ``all`` together."""
+    rows = [score for score in scores if score.version == version]
+    real = np.asarray([score.logit for score in rows if score.label == REAL])
+    names = sorted({score.generator for score in rows if score.label == FAKE})
+    found = {}
+    for name in [*names, "all"]:
+        fake = np.asarray([s.logit for s in rows if s.label == FAKE and name in (s.generator, "all")])
+        if not len(real) or not len(fake):
+            continue
+        truth = np.concatenate([np.full(len(real), REAL), np.full(len(fake), FAKE)])
+        logits = np.concatenate([real, fake])
+        found[name] = {
+            "eer": round(equal_error_rate(truth, logits), 4),
+            "auc": round(auc(truth, logits), 4),
+            "num_real": len(real),
+            "num_fake": len(fake),
+        }
+    return found
+
+
+def write_scores(path: str | Path, scores: Sequence[UtteranceScore]) -> None:
+    """One line an utterance; ``window_logits`` joined by blanks."""
+    with Path(path).open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["clip", "speaker", "split", "generator", "label", "version", "logit", "window_logits"])
+        for s in scores:
+            windows = " ".join(f"{value:.4f}" for value in s.window_logits)
+            table.writerow([s.clip, s.speaker, s.split, s.generator, s.label, s.version, f"{s.logit:.4f}", windows])

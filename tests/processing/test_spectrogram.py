@@ -1,0 +1,78 @@
+"""The spectrogram feature extractor: shapes, level, padding, saving, and an independent reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.signal
+import torch
+
+from deepfake_hf.processing.feature_extraction_spectrogram import SpectrogramFeatureExtractor
+
+
+def _noise(num_samples: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 0.1, num_samples).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ["log_linear", "log_mel"])
+def test_shapes_and_types(kind: str) -> None:
+    extractor = SpectrogramFeatureExtractor(kind=kind)
+    batch = extractor([_noise(16_000), _noise(8_000)], sampling_rate=16_000, return_tensors="pt")
+    frames = extractor.num_frames(16_000)
+    assert batch["input_values"].shape == (2, frames, extractor.feature_size)
+    assert batch["input_values"].dtype == torch.float32
+    assert batch["attention_mask"].dtype == torch.int64
+    assert batch["attention_mask"].sum(1).tolist() == [frames, extractor.num_frames(8_000)]
+
+
+def test_level_and_offset_change_nothing() -> None:
+    extractor = SpectrogramFeatureExtractor()
+    wave = _noise(16_000)
+    assert np.allclose(extractor.spectrogram(wave), extractor.spectrogram(wave.astype(np.float64) * 0.01 + 0.3), atol=2e-3)
+
+
+def test_a_row_of_a_batch_is_the_clip_alone() -> None:
+    extractor = SpectrogramFeatureExtractor()
+    short = _noise(5_000)
+    batch = extractor([_noise(16_000, 1), short], sampling_rate=16_000, return_tensors="np")
+    alone = extractor(short, sampling_rate=16_000, return_tensors="np")["input_values"][0]
+    assert np.array_equal(batch["input_values"][1, : len(alone)], alone)
+
+
+def test_agrees_with_scipy() -> None:
+    wave = _noise(4_000)
+    wave = (wave - wave.mean()) / np.sqrt(np.mean((wave - wave.mean()) ** 2))
+    extractor = SpectrogramFeatureExtractor(mean_db=0.0, std_db=1.0)
+    hertz, _, power = scipy.signal.spectrogram(
+        wave, 16_000, "hann", 400, 240, 512, detrend=False, scaling="spectrum", mode="psd"
+    )
+    kept = (hertz >= 60) & (hertz <= 7_600)  # scipy counts both sides' power (x2) in amplitude^2 / 2
+    expected = 10 * np.log10(power[kept].T + 10**-7.5)
+    assert np.allclose(extractor.spectrogram(wave), expected, atol=0.05)
+
+
+def test_save_and_load(tmp_path) -> None:
+    SpectrogramFeatureExtractor(kind="log_mel", num_mel_bins=64, hop_length=200).save_pretrained(tmp_path)
+    loaded = SpectrogramFeatureExtractor.from_pretrained(tmp_path)
+    assert (loaded.kind, loaded.feature_size, loaded.hop_length) == ("log_mel", 64, 200)
+
+
+@pytest.mark.parametrize("clip", [np.zeros(0, np.float32), np.zeros((2, 900), np.float32)[None], [float("nan")] * 900])
+def test_clips_that_are_no_clips_are_refused(clip) -> None:
+    with pytest.raises(ValueError):
+        SpectrogramFeatureExtractor()([clip], sampling_rate=16_000)
+
+
+def test_wrong_rate_and_options_are_refused() -> None:
+    with pytest.raises(ValueError, match="Resample"):
+        SpectrogramFeatureExtractor()(_noise(900), sampling_rate=8_000)
+    with pytest.raises(ValueError, match="kind"):
+        SpectrogramFeatureExtractor(kind="cepstrum")
+    with pytest.raises(ValueError, match="max_hz"):
+        SpectrogramFeatureExtractor(max_hz=9_000)
+
+
+def test_silence_and_very_short_clips_are_finite() -> None:
+    extractor = SpectrogramFeatureExtractor()
+    for wave in (np.zeros(8_000, np.float32), np.ones(3, np.float32)):
+        assert np.isfinite(extractor(wave, sampling_rate=16_000, return_tensors="np")["input_values"]).all()

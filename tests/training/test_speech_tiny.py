@@ -1,0 +1,111 @@
+"""The speech training on synthetic sound: cache, batches, a short run, resume, and the report."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepfake_hf.errors import DataError
+from deepfake_hf.models import presets
+from deepfake_hf.training.speech import SpeechRecipe, train_speech
+from deepfake_hf.training.speech_augmentation import SpeechAugmentation
+from deepfake_hf.training.speech_batches import TwinSampler, read_twins
+from deepfake_hf.training.speech_data import (
+    GENUINE,
+    SpeechClip,
+    fit_length,
+    make_codec_versions,
+    read_wave,
+    wave_path,
+    write_wave,
+)
+from deepfake_hf.training.speech_evaluation import windows_of
+
+RATE = 16_000
+RECIPE = SpeechRecipe(
+    preset="tiny_audio_for_tests", steps=6, groups=2, window_s=(0.4, 0.5), validate_every=3, seed=1, bf16=False
+)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Six clips of noise; the 'fakes' lack everything over 3 kHz ('world') or are rounded ('griffin_lim')."""
+    row = dataclasses.replace(
+        presets.PRESETS["lite_audio"],
+        config={
+            "widths": [4, 8], "time_strides": [2, 2], "bin_strides": [4, 4], "convs_per_block": [1, 1],
+            "hidden_size": 8, "encoder_heads": 2,
+        },
+    )  # fmt: skip
+    monkeypatch.setitem(presets.PRESETS, "tiny_audio_for_tests", row)
+    clips = []
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        split = ("train", "train", "dev", "dev", "validation", "validation")[i]
+        clip = SpeechClip(f"c{i}", f"c{i}.flac", "test", f"s{i}", split, 0, RATE, (800, RATE - 800))  # type: ignore[arg-type]
+        wave = rng.normal(0, 0.1, RATE).astype(np.float32)
+        spectrum = np.fft.rfft(wave)
+        spectrum[3_000:] = 0
+        write_wave(wave_path(tmp_path, clip.name, GENUINE), wave)
+        write_wave(wave_path(tmp_path, clip.name, "world"), np.fft.irfft(spectrum, RATE).astype(np.float32))
+        write_wave(wave_path(tmp_path, clip.name, "griffin_lim"), np.round(wave * 8).astype(np.float32) / 8)
+        clips.append(dataclasses.asdict(clip))
+    (tmp_path / "clips.json").write_text(json.dumps(clips))
+    return tmp_path
+
+
+def test_batches_are_balanced_repeatable_and_without_the_left_out(cache: Path) -> None:
+    twins = read_twins(cache, "train", "world")
+    assert all("world" not in item.waves for item in twins)
+    sampler = TwinSampler(twins, seed=3, groups=3)
+    waves, labels = sampler.batch(5)
+    again, _ = sampler.batch(5)
+    assert labels.mean() == 0.5 and len(waves) == 12
+    assert all(np.array_equal(a, b) for a, b in zip(waves, again, strict=True))
+    with pytest.raises(DataError):
+        read_twins(cache, "train", "tape")
+
+
+def test_a_run_learns_reports_and_resumes_to_the_same_weights(cache: Path, tmp_path: Path) -> None:
+    whole = train_speech(cache, tmp_path / "whole", RECIPE, "griffin_lim")
+    assert set(whole["validation"]["left_out"]) == {"griffin_lim"}
+    assert whole["validation"]["clean"]["world"]["num_real"] == 2
+    assert (tmp_path / "whole" / "best" / "model.safetensors").is_file()
+    assert (tmp_path / "whole" / "scores_validation.csv").is_file()
+    # minutes=0 stops at the first step; the second call goes on from there with the same schedule
+    train_speech(cache, tmp_path / "parts", dataclasses.replace(RECIPE, minutes=0.0), "griffin_lim")
+    train_speech(cache, tmp_path / "parts", RECIPE, "griffin_lim")
+    histories = [json.loads((tmp_path / run / "progress.json").read_text())["history"] for run in ("whole", "parts")]
+    assert histories[1][-1]["step"] == 6
+    assert histories[0][-1]["dev"] == histories[1][-1]["dev"]
+
+
+def test_augmentation_is_seeded_finite_and_none_is_none() -> None:
+    wave = np.random.default_rng(0).normal(0, 0.1, 8_000).astype(np.float32)
+    everything = SpeechAugmentation(*[1.0] * 8)
+    made = [everything(wave, RATE, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    assert np.array_equal(made[0], made[1]) and np.isfinite(made[2]).all()
+    assert not np.array_equal(made[0][:100], made[2][:100])
+    assert np.array_equal(SpeechAugmentation.none()(wave, RATE, np.random.default_rng(0)), wave)
+    silent = everything(np.zeros(4_000, np.float32), RATE, np.random.default_rng(0))
+    assert np.isfinite(silent).all()
+
+
+def test_codec_versions_keep_length_and_are_not_made_twice(cache: Path) -> None:
+    clip = SpeechClip("c0", "", "test", "s0", "train", 0, RATE, (0, RATE))
+    make_codec_versions(cache, [clip], (GENUINE,), 1)
+    path = wave_path(cache, "c0", GENUINE, 0)
+    made_ns = path.stat().st_mtime_ns
+    assert len(read_wave(path)) == RATE
+    make_codec_versions(cache, [clip], (GENUINE,), 1)
+    assert path.stat().st_mtime_ns == made_ns
+
+
+def test_windows_cover_everything() -> None:
+    assert windows_of(10, 20, 5) == [(0, 10)]
+    assert windows_of(25, 10, 6) == [(0, 10), (6, 16), (12, 22), (15, 25)]
+    assert len(fit_length(np.ones(5, np.float32), 8)) == 8
