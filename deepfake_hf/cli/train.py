@@ -134,6 +134,37 @@ def card(
     out.write_text(render_card(open_bundle(source)))
 
 
+@app.command()
+def swap(
+    video: Annotated[Path, typer.Option(help="Folder with talking/ and grid/.")] = Path("../shared/data/video"),
+    out: Annotated[Path, typer.Option(help="Where the swapped clips go.")] = Path("runs/swaps"),
+    every: Annotated[int, typer.Option(help="Take every n-th GRID clip.")] = 14,
+) -> None:
+    """Make landmark face swaps of genuine clips, for end-to-end checks; never for training."""
+    from deepfake_hf.training.swap_clips import alternate, swap_round
+
+    talking, grid = sorted((video / "talking").glob("*.mp4")), sorted((video / "grid").glob("*.mp4"))[::every]
+    for path in swap_round(alternate(grid, talking), out):
+        typer.echo(path)
+
+
+@app.command()
+def results(
+    video: Annotated[Path, typer.Option(help="Folder with talking/ and grid/.")] = Path("../shared/data/video"),
+    swaps: Annotated[Path, typer.Option(help="Made by train.py swap.")] = Path("runs/swaps"),
+    speech: Annotated[Path, typer.Option(help="Genuine recordings.")] = Path("../shared/data/speech"),
+    cache: Annotated[Path, typer.Option(help="The twin cache.")] = Path("runs/speech_cache"),
+    work: Annotated[Path, typer.Option(help="Scratch.")] = Path("runs/results"),
+    bundle: Annotated[Path | None, typer.Option(help="Default: the weights in the box.")] = None,
+    out: Path = Path("docs/results.md"),
+) -> None:
+    """Run the detector over whole files and write the page of results."""
+    from deepfake_hf.detector import Detector
+    from deepfake_hf.training.results_page import write_results
+
+    write_results(Detector.from_pretrained(bundle), video, swaps, speech, cache, work, out)
+
+
 def _threads(count: int | None) -> None:
     if count is not None:
         import torch

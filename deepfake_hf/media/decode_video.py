@@ -29,49 +29,63 @@ _UNSPECIFIED: Final = 2  # AVCOL_SPC_UNSPECIFIED (libavutil/pixfmt.h)
 _SD_LINES: Final = 576  # untagged video: players take BT.601 up to this height and BT.709 above (ITU-R BT.601, BT.709)
 
 
-def orientation_of(frame: VideoFrame) -> Orientation:
-    """How to turn a decoded frame upright, by the display matrix that came with it."""
+class Converter:
+    """Turns the decoded frames of one stream into upright RGB.
+
+    Args:
+        pixel_aspect: Width / height of a stored pixel; None means square.
+        max_side_px: Longer side at most, in pixels; None keeps the size.
+    """
+
+    def __init__(self, pixel_aspect: Fraction | None, max_side_px: int | None = None) -> None:
+        self._pixel_aspect = pixel_aspect
+        self._max_side_px = max_side_px
+        self._scaler = VideoReformatter()
+        self._orientations: dict[int, Orientation] = {}
+
+    def orientation(self, frame: VideoFrame) -> Orientation:
+        """How to turn a frame upright, by the display matrix that came with it."""
+        # Touching ``side_data`` ties a frame into a reference cycle (PyAV 18), and hundreds of decoded pictures then
+        # wait for the garbage collector; ``rotation`` does not, so the full matrix is read once for each value of it.
+        turn = frame.rotation
+        if turn not in self._orientations:
+            self._orientations[turn] = _read_orientation(frame)
+        return self._orientations[turn]
+
+    def shown_size(self, frame: VideoFrame) -> tuple[int, int]:
+        """The (width, height) in pixels of a frame as it is shown: square pixels, upright."""
+        return self.orientation(frame).shown_size(*square_size(frame.width, frame.height, self._pixel_aspect))
+
+    def to_rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        """Convert one frame; size, pixel aspect and colour change in one swscale call, then it is turned.
+
+        Args:
+            frame: Any pixel format FFmpeg knows.
+
+        Returns:
+            uint8 (H, W, 3), RGB, upright, square pixels.
+        """
+        size = square_size(frame.width, frame.height, self._pixel_aspect)
+        width_px, height_px = fit_size(*size, self._max_side_px)
+        untagged = Colorspace.ITU709 if frame.height > _SD_LINES else Colorspace.ITU601
+        converted = self._scaler.reformat(
+            frame,
+            width=width_px,
+            height=height_px,
+            format="rgb24",
+            src_colorspace=untagged if frame.colorspace == _UNSPECIFIED else None,
+            interpolation="AREA" if width_px < frame.width else "BICUBIC",
+            threads=1,  # the default starts a pool of threads for every picture
+        )
+        rgb = np.asarray(converted.to_ndarray(), dtype=np.uint8)  # (H, W, 3), as stored
+        return self.orientation(frame).apply(rgb)
+
+
+def _read_orientation(frame: VideoFrame) -> Orientation:
     for item in cast(Iterable[SideData], frame.side_data):  # PyAV's stub calls it a dict; it iterates over its items
         if item.type == SideDataType.DISPLAYMATRIX:
             return orientation_from_matrix(bytes(item))
     return UPRIGHT
-
-
-def shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
-    """The (width, height) in pixels of a frame as it is shown: square pixels, upright."""
-    return orientation_of(frame).shown_size(*square_size(frame.width, frame.height, stream.sample_aspect_ratio))
-
-
-def frame_to_rgb(
-    frame: VideoFrame,
-    pixel_aspect: Fraction | None,
-    max_side_px: int | None,
-    converter: VideoReformatter | None = None,
-) -> NDArray[np.uint8]:
-    """Convert one decoded frame; size, pixel aspect and colour change in one swscale call, then it is turned.
-
-    Args:
-        frame: Any pixel format FFmpeg knows.
-        pixel_aspect: Width / height of a stored pixel; None means square.
-        max_side_px: Longer side at most, in pixels; None keeps the size.
-        converter: swscale's state, to be shared by the frames of one clip.
-
-    Returns:
-        uint8 (H, W, 3), RGB, upright, square pixels.
-    """
-    width_px, height_px = fit_size(*square_size(frame.width, frame.height, pixel_aspect), max_side_px)
-    untagged = Colorspace.ITU709 if frame.height > _SD_LINES else Colorspace.ITU601
-    converted = (converter or VideoReformatter()).reformat(
-        frame,
-        width=width_px,
-        height=height_px,
-        format="rgb24",
-        src_colorspace=untagged if frame.colorspace == _UNSPECIFIED else frame.colorspace,
-        interpolation="AREA" if width_px < frame.width else "BICUBIC",
-        threads=1,  # the default starts a pool of threads for every picture, and their heaps pile up
-    )
-    rgb = np.asarray(converted.to_ndarray(), dtype=np.uint8)  # (H, W, 3), as stored
-    return orientation_of(frame).apply(rgb)
 
 
 def need_video(container: InputContainer, name: str) -> VideoStream:
@@ -151,7 +165,7 @@ class VideoDecoder:
             start_s, tick = origin_s(container), stream.time_base or Fraction(1, 1000)
             interval_s = _interval_s(stream)
             last_s: float | None = None
-            aspect, converter = stream.sample_aspect_ratio, VideoReformatter()
+            converter = Converter(stream.sample_aspect_ratio, self._max_side_px)
             for frame in self._frames(container, stream):
                 if frame is None or frame.is_corrupt:
                     bad += 1
@@ -159,10 +173,10 @@ class VideoDecoder:
                     continue
                 pts_s = _rising(None if frame.pts is None else float(frame.pts * tick) - start_s, last_s, interval_s)
                 self._limits.check_duration(self._path, pts_s)
-                self._limits.check_size(self._path, *shown_size(frame, stream))
+                self._limits.check_size(self._path, *converter.shown_size(frame))
                 last_s = pts_s
                 progress.decoded_until_s = pts_s + (float(frame.duration * tick) if frame.duration else interval_s)
-                yield Shot(pts_s, partial(frame_to_rgb, frame, aspect, self._max_side_px, converter))
+                yield Shot(pts_s, partial(converter.to_rgb, frame))
             short = shortfall(progress.decoded_until_s, stream_end_s(container, stream))
             progress.damaged = "; ".join(filter(None, [progress.damaged, short])) or None
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from deepfake_hf.errors import UsageError
 from deepfake_hf.media.container import open_container
-from deepfake_hf.media.decode_video import frame_to_rgb, need_video
+from deepfake_hf.media.decode_video import Converter, need_video
 from deepfake_hf.media.limits import Limits
 from deepfake_hf.media.sound import read_audio
 from deepfake_hf.media.write_sound import AudioCodec, encode_audio
@@ -131,5 +131,6 @@ def h264_roundtrip(frames: NDArray[np.uint8], crf: int, fps: float = 25.0) -> ND
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     with open_container(file.getvalue()) as source:
-        decoded = [frame_to_rgb(frame, None, None) for frame in source.decode(need_video(source, "<clip>"))]
+        converter = Converter(pixel_aspect=None)
+        decoded = [converter.to_rgb(frame) for frame in source.decode(need_video(source, "<clip>"))]
     return np.stack(decoded)[:, :height, :width]  # (T, H, W, 3)

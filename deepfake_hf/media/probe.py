@@ -19,7 +19,7 @@ from deepfake_hf.media.container import (
     video_streams,
 )
 from deepfake_hf.media.decode_animation import animation_length_s
-from deepfake_hf.media.decode_video import orientation_of, shown_size
+from deepfake_hf.media.decode_video import Converter
 from deepfake_hf.media.limits import Limits
 from deepfake_hf.media.orient import square_size
 from deepfake_hf.media.pictures import is_animated, open_picture
@@ -65,7 +65,10 @@ def probe(path: str | os.PathLike[str], limits: Limits | None = None) -> MediaIn
             raise MediaError(name, "it holds neither video nor sound", "give a video, a picture or a sound file")
         else:
             _first_sound(container, audio, name)
-        size = shown_size(first, video) if first is not None and video is not None else (None, None)
+        size, rotation_deg = None, 0
+        if video is not None and first is not None:
+            converter = Converter(video.sample_aspect_ratio)
+            size, rotation_deg = converter.shown_size(first), converter.orientation(first).rotation_deg
         rate = (video.average_rate or video.guessed_rate) if video is not None else None
         return MediaInfo(
             path=name,
@@ -73,10 +76,10 @@ def probe(path: str | os.PathLike[str], limits: Limits | None = None) -> MediaIn
             container=container.format.name,
             size_bytes=size_bytes,
             duration_s=duration_s,
-            width_px=size[0],
-            height_px=size[1],
+            width_px=size[0] if size else None,
+            height_px=size[1] if size else None,
             fps=float(rate) if rate else None,
-            rotation_deg=0 if first is None else orientation_of(first).rotation_deg,
+            rotation_deg=rotation_deg,
             video_codec=None if video is None else video.codec_context.name,
             audio_codec=None if audio is None else audio.codec_context.name,
             sampling_rate=None if audio is None else audio.codec_context.sample_rate or None,

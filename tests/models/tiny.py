@@ -1,0 +1,52 @@
+"""Tiny versions of the presets, and inputs for them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from deepfake_hf.models import PRESETS
+from deepfake_hf.models.build import CLASSES
+
+BACKBONE = "test_efficientnet"
+SIDE = 32
+# By kind: what makes a preset small; everything else stays as the preset has it.
+SMALLER = {
+    "frame": {"backbone": BACKBONE, "image_size": SIDE},
+    "clip": {"backbone": BACKBONE, "image_size": SIDE, "num_frames": 4, "hidden_size": 32},
+    "audio": {
+        "num_bins": 20,
+        "widths": [4, 8],
+        "time_strides": [2, 1],
+        "bin_strides": [2, 2],
+        "convs_per_block": [1, 2],
+        "hidden_size": 16,
+    },
+}
+DETECTORS = sorted(name for name, preset in PRESETS.items() if preset.kind in SMALLER)
+
+
+def tiny_model(preset_name: str, **options: object) -> nn.Module:
+    """A preset's class and configuration, made small; the head random (a fresh one may be zero and hide everything)."""
+    torch.manual_seed(0)
+    preset = PRESETS[preset_name]
+    config_class, model_class = CLASSES[preset.kind]
+    model = model_class(config_class(**{**preset.config, **SMALLER[preset.kind], **options}))
+    last = [module for module in model.modules() if isinstance(module, nn.Linear) and module.out_features == 2][-1]
+    nn.init.normal_(last.weight, std=0.3)
+    model.train()
+    with torch.no_grad():
+        model(**tiny_inputs(preset_name, 8, seed=9))  # batch norm sees something: its buffers differ from fresh ones
+    return model.eval()
+
+
+def tiny_inputs(preset_name: str, batch: int, seed: int = 0, length: int = 4) -> dict[str, Tensor]:
+    """Random inputs; ``length`` counts frames of a clip, and tens of them for sound."""
+    rng = torch.Generator().manual_seed(seed)
+    shapes = {
+        "frame": ("pixel_values", (batch, 3, SIDE, SIDE)),
+        "clip": ("pixel_values", (batch, length, 3, SIDE, SIDE)),
+        "audio": ("input_values", (batch, 10 * length, 20)),
+    }
+    name, shape = shapes[PRESETS[preset_name].kind]
+    return {name: torch.randn(shape, generator=rng)}
