@@ -195,7 +195,8 @@ class DetectionResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types only: floats are rounded to 4 decimals (times to 3), enums become their words."""
-        return _plain(dataclasses.asdict(self))
+        plain: dict[str, Any] = _plain(dataclasses.asdict(self))
+        return plain
 
 
 def _plain(value: Any, key: str = "") -> Any:

@@ -72,7 +72,7 @@ def build_app(detector: handlers.DetectorLike | None = None, examples: list[Exam
                     for example in shown:
                         button = gr.Button(_example_label(example), size="sm", elem_id=f"example-{example.path.stem}")
                         take = partial(str, example.path)
-                        button.click(take, None, file, show_progress="hidden", api_visibility="private")
+                        button.click(take, None, file, show_progress="hidden", queue=False, api_visibility="private")
                     credits = "; ".join(dict.fromkeys(example.credit for example in shown))
                     gr.HTML(f'<p class="dh-small">{credits}. The fakes were made by this project.</p>')
             with gr.Column(scale=6, min_width=300):
@@ -82,12 +82,13 @@ def build_app(detector: handlers.DetectorLike | None = None, examples: list[Exam
                 why = gr.HTML("", elem_id="why", elem_classes="dh-body")
         gr.HTML(_FOOT)
         report: list[Any] = [card, table, plot, why]
-        run = go.click(
+        go.click(
             analyse, [file, threshold], report, show_progress="full", show_progress_on=card, concurrency_limit=1,
             api_name="analyse",
         )  # fmt: skip
+        # Outside the queue, so that it never waits behind an analysis.
         file.change(
-            handlers.choose, file, [seen, *report], show_progress="hidden", cancels=[run], api_visibility="private"
+            handlers.choose, file, [seen, *report], show_progress="hidden", queue=False, api_visibility="private"
         )
     app.queue(max_size=12, default_concurrency_limit=2)
     return app

@@ -20,7 +20,7 @@ Report = tuple[str, str, str, str]  # card, table, timeline, reasons
 BLANK: Report = (EMPTY_CARD, "", "", "")
 
 _log = logging.getLogger("deepfake_hf.space")
-_one_at_a_time = threading.Lock()  # a detector serves one thread, and a cancelled run goes on to its end
+_one_at_a_time = threading.Lock()  # a detector serves one thread, whoever calls
 
 
 class DetectorLike(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,7 +30,7 @@ def face(
     from deepfake_hf.training.face import FaceRecipe, train_face
 
     _threads(threads)
-    asked = {
+    asked: dict[str, Any] = {
         "steps": steps,
         "learning_rate": learning_rate,
         "seed": seed,
@@ -131,7 +131,9 @@ def card(
     from deepfake_hf.hub.bundle import open_bundle
     from deepfake_hf.hub.card import render_card
 
-    out.write_text(render_card(open_bundle(source)))
+    text = render_card(open_bundle(source))
+    out.write_text(text)
+    (source / "README.md").write_text(text)
 
 
 @app.command()

@@ -59,7 +59,7 @@ def load_backbone_state(model: nn.Module, state: dict[str, Tensor]) -> None:
     Raises:
         RuntimeError: A backbone tensor is missing or has another shape.
     """
-    backbone = model.backbone
+    backbone = model.get_submodule("backbone")
     own = backbone.state_dict()
     missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
     if missing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deepfake_hf.scoring.aggregation import interval, robust_mean
@@ -36,7 +36,7 @@ class Fused:
     num_voices: int
 
 
-def fuse(voices: Sequence[Voice], calibrations: dict[str, BranchCalibration]) -> Fused:
+def fuse(voices: Sequence[Voice], calibrations: Mapping[str, BranchCalibration]) -> Fused:
     """Choose the voice that is rarest for genuine media and correct it for the choice.
 
     Args:

@@ -6,6 +6,7 @@ Source: Shiohara & Yamasaki 2022, "Detecting Deepfakes with Self-Blended Images"
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -53,7 +54,7 @@ def face_mask(landmarks_xy: NDArray[np.float32], height: int, width: int, rng: n
         float32 (height, width) in [0, 1].
     """
     hull = cv2.convexHull(_hull_points(landmarks_xy, rng)).astype(np.int32)
-    mask = np.zeros((height, width), np.float32)
+    mask: Any = np.zeros((height, width), np.float32)
     cv2.fillConvexPoly(mask, hull, 1.0)
     side = float(min(height, width))
     coarse = rng.normal(0.0, 1.0, (4, 4, 2)).astype(np.float32)
@@ -71,7 +72,7 @@ def face_mask(landmarks_xy: NDArray[np.float32], height: int, width: int, rng: n
 
 def _mismatch(rgb: Rgb, rng: np.random.Generator) -> Rgb:
     """Change colour and sharpness a little, as a generator's output differs from its surround."""
-    out = rgb.astype(np.float32)
+    out: Any = rgb.astype(np.float32)
     if rng.random() < 0.8:
         out = out + rng.uniform(-14, 14, 3).astype(np.float32)
         out = (out - 128) * np.float32(rng.uniform(0.88, 1.12)) + 128 + np.float32(rng.uniform(-10, 10))
@@ -105,10 +106,10 @@ def self_blend(rgb: Rgb, landmarks_xy: NDArray[np.float32], rng: np.random.Gener
         The blend and its mask.
     """
     height, width = rgb.shape[:2]
-    mask = face_mask(landmarks_xy, height, width, rng)
+    mask: Any = face_mask(landmarks_xy, height, width, rng)
     inside, outside = (_mismatch(rgb, rng), rgb) if rng.random() < 0.5 else (rgb, _mismatch(rgb, rng))
     shift = rng.uniform(-0.03, 0.03, 2) * (width, height)
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.uniform(-2, 2)), float(rng.uniform(0.95, 1.05)))
+    matrix: Any = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.uniform(-2, 2)), float(rng.uniform(0.95, 1.05)))
     matrix[:, 2] += shift
     moved = cv2.warpAffine(inside, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     mask = cv2.warpAffine(mask, matrix, (width, height), flags=cv2.INTER_LINEAR)

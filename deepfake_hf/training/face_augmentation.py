@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -21,7 +23,7 @@ class FaceAugmentation:
         if rng.random() < 0.5:
             rgb = np.ascontiguousarray(rgb[:, ::-1])
         if rng.random() < 0.4:
-            matrix = cv2.getRotationMatrix2D(
+            matrix: Any = cv2.getRotationMatrix2D(
                 (width / 2, height / 2), float(rng.normal(0, 5)), float(np.exp(rng.uniform(-0.12, 0.15)))
             )
             matrix[:, 2] += rng.uniform(-0.06, 0.06, 2) * (width, height)

@@ -35,7 +35,9 @@ class FaceRow:
 
     def rgb(self) -> NDArray[np.uint8]:
         picture = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR)
-        return np.ascontiguousarray(picture[..., ::-1])
+        if picture is None:
+            raise DataError(f"a crop of {self.source} cannot be read", "it is no JPEG", "make the shards again")
+        return np.ascontiguousarray(picture[..., ::-1], dtype=np.uint8)
 
 
 def is_set_aside(source: str) -> bool:

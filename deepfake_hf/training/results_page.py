@@ -50,9 +50,9 @@ def write_results(
     page = [
         "# Results on whole files",
         f"Made by `python train.py results` with the bundle `{detector.bundle.label}` at its default sampling and band "
-        "(`fake` at or above the FPR-1 % limit, `real` below the FPR-5 % one). The video folders hold six people; GRID is "
-        "one speaker. The swaps are landmark face swaps made by `python train.py swap` from these same clips, a method "
-        "that was in no training run. None of these clips was used in training, calibration or thresholds.",
+        "(`fake` at or above the FPR-1 % limit, `real` below the FPR-5 % one). The video folders hold six people; GRID "
+        "is one speaker. The swaps are landmark face swaps made by `python train.py swap` from these same clips, a "
+        "method that was in no training run. None of these clips was used in training, calibration or thresholds.",
         "## Sets",
         _SETS_HEAD,
         set_row("talking, genuine", talking),

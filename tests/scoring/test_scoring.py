@@ -39,7 +39,7 @@ def test_platt_lowers_the_log_loss_and_keeps_the_order() -> None:
 
 
 def test_platt_refuses_swapped_polarity_and_a_missing_class() -> None:
-    with pytest.raises(DataError, match="wrong|genuine"):
+    with pytest.raises(DataError, match="genuine"):
         fit_platt([3.0, 2.0, -2.0, -3.0], [0, 0, 1, 1])
     with pytest.raises(DataError, match="both classes"):
         fit_platt([1.0, 2.0], [1, 1])
@@ -47,7 +47,7 @@ def test_platt_refuses_swapped_polarity_and_a_missing_class() -> None:
 
 def test_null_tail_matches_the_sample() -> None:
     for tail in (0.5, 0.1, 0.05, 0.01):
-        assert np.mean(GENUINE >= NULL.margin_at(tail)) == pytest.approx(tail, abs=0.25 * tail)
+        assert np.mean(NULL.margin_at(tail) <= GENUINE) == pytest.approx(tail, abs=0.25 * tail)
 
 
 @given(st.floats(-12, 12), st.floats(0.0, 5.0))
