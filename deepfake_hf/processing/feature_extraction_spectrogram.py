@@ -60,8 +60,8 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
             raise ValueError(f"Unknown spectrogram kind {kind!r}. Use one of {_KINDS}.")
         if not 0 <= min_hz < max_hz <= sampling_rate / 2 or win_length > n_fft:
             raise ValueError(
-                f"{min_hz} to {max_hz} Hz with a window of {win_length} in an FFT of {n_fft} does not fit {sampling_rate} "
-                "Hz. Keep 0 <= min_hz < max_hz <= sampling_rate / 2 and win_length <= n_fft."
+                f"{min_hz} to {max_hz} Hz with a window of {win_length} in an FFT of {n_fft} does not fit "
+                f"{sampling_rate} Hz. Keep 0 <= min_hz < max_hz <= sampling_rate / 2 and win_length <= n_fft."
             )
         self.kind, self.n_fft, self.win_length, self.hop_length = kind, n_fft, win_length, hop_length
         self.num_mel_bins, self.min_hz, self.max_hz = num_mel_bins, min_hz, max_hz
@@ -153,9 +153,11 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
             ValueError: The rate is another one, or a clip is empty or not one-dimensional.
         """
         if sampling_rate is not None and sampling_rate != self.sampling_rate:
-            raise ValueError(f"The sound is at {sampling_rate} Hz, the model needs {self.sampling_rate}. Resample first.")
-        single = isinstance(raw_speech, (np.ndarray, torch.Tensor)) and raw_speech.ndim == 1
-        single = single or (isinstance(raw_speech, (list, tuple)) and len(raw_speech) > 0 and np.isscalar(raw_speech[0]))
+            raise ValueError(f"The sound is at {sampling_rate} Hz, not at {self.sampling_rate}. Resample first.")
+        if isinstance(raw_speech, (np.ndarray, torch.Tensor)):
+            single = raw_speech.ndim == 1
+        else:
+            single = len(raw_speech) > 0 and np.isscalar(raw_speech[0])
         clips = [raw_speech] if single else list(raw_speech)
         features = BatchFeature({"input_values": [self.spectrogram(clip) for clip in clips]})
         padded = self.pad(

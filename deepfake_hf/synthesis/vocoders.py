@@ -41,7 +41,7 @@ def vocode(name: str, waveform: Wave, sampling_rate: int, seed: int) -> Wave:
         seed: Chooses the generator's free settings (iterations, bands, F0 shift, …) and its noise.
 
     Returns:
-        float32 (num_samples,), finite, in [-1, 1]. Silence, and clips shorter than 2,048 samples, come back as they are.
+        float32 (num_samples,), finite, in [-1, 1]. Silence, and clips under 2,048 samples, come back as they are.
 
     Raises:
         UsageError: No generator has this name.
@@ -209,7 +209,8 @@ def _mel_magnitude(waveform: Wave, sampling_rate: int, rng: np.random.Generator)
     window = torch.hann_window(n_fft)
     spec = torch.stft(torch.from_numpy(waveform), n_fft, n_fft // 4, window=window, return_complex=True)
     magnitude = _through_mel(spec.abs(), sampling_rate, int(rng.choice([80, 100, 128])))
-    return torch.istft(torch.polar(magnitude, spec.angle()), n_fft, n_fft // 4, window=window, length=len(waveform)).numpy()
+    made = torch.polar(magnitude, spec.angle())
+    return torch.istft(made, n_fft, n_fft // 4, window=window, length=len(waveform)).numpy()
 
 
 def _phase_drift(waveform: Wave, sampling_rate: int, rng: np.random.Generator) -> Wave:
@@ -237,9 +238,9 @@ def _lpc(waveform: Wave, sampling_rate: int, rng: np.random.Generator) -> Wave:
     size = 3 * hop
     order = int(rng.choice([16, 20, 28]))
     x = np.pad(waveform.astype(np.float64), (hop, 2 * size))
-    f0, time_s = pyworld.dio(waveform.astype(np.float64), sampling_rate, frame_period=10.0)
+    f0, _ = pyworld.dio(waveform.astype(np.float64), sampling_rate, frame_period=10.0)
     num_frames = len(waveform) // hop + 1
-    excitation = rng.normal(size=len(x)) * 0.0
+    excitation = np.zeros(len(x))
     phase = 0.0
     mix = float(rng.uniform(0.02, 0.3))
     for n in range(len(waveform)):

@@ -66,7 +66,7 @@ class SpeechAugmentation:
 
     def _filters(self, x: Wave, sampling_rate: int, rng: np.random.Generator) -> Wave:
         size = next_fast_len(len(x) + sampling_rate // 4, real=True)
-        hertz = np.fft.rfftfreq(size, 1.0 / sampling_rate)
+        hertz = np.arange(size // 2 + 1, dtype=np.float64) * (sampling_rate / size)
         response = np.ones(len(hertz), np.complex64)
         touched = False
         if rng.random() < self.p_reverberation:

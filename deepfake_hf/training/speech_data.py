@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from deepfake_hf.errors import DataError
-from deepfake_hf.media.perturb import AudioCodec, codec_roundtrip
+from deepfake_hf.media import AudioCodec, codec_roundtrip, read_audio
 from deepfake_hf.synthesis.vocoders import resampling_path, vocode
 
 SAMPLING_RATE: Final = 16_000
@@ -118,12 +118,7 @@ def plan_clips(
 
 
 def _read(path: Path) -> Wave:
-    import soundfile
-
-    waveform, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    if rate != SAMPLING_RATE:
-        raise DataError(f"{path} is at {rate} Hz", f"the cache is at {SAMPLING_RATE} Hz", "resample the file first")
-    return np.ascontiguousarray(waveform.mean(axis=1))
+    return np.concatenate([track.waveform for track in read_audio(path, SAMPLING_RATE)])
 
 
 _vad: Any = None

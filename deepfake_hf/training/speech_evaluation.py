@@ -88,7 +88,7 @@ def score_twins(
 
 
 def summarise(scores: Sequence[UtteranceScore], version: int = 0) -> dict[str, dict[str, Any]]:
-    """EER, AUC and counts for each generator against all genuine clips of the same version, and for ``all`` together."""
+    """EER, AUC and counts for each generator against all genuine clips of the same version, and for ``all``."""
     rows = [score for score in scores if score.version == version]
     real = np.asarray([score.logit for score in rows if score.label == REAL])
     names = sorted({score.generator for score in rows if score.label == FAKE})

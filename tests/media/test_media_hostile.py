@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import corner_picture, make_sound, make_video, sine
+from media_making import corner_picture, make_sound, make_video, sine
 from PIL import Image
 
 from deepfake_hf.errors import MediaError, UnsupportedMediaError, UsageError

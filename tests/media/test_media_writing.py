@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import chirp, corner_picture, corners_of, grey_level, grey_number
+from media_making import chirp, corner_picture, corners_of, grey_level, grey_number
 
 from deepfake_hf.errors import UsageError
 from deepfake_hf.media import (

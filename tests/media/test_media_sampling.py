@@ -48,9 +48,7 @@ def test_uniform_is_even_on_a_constant_rate(count: int, frames: int, fps: float)
 
 def test_uniform_is_even_in_time_and_not_in_index() -> None:
     pts_s = np.concatenate([np.arange(0, 1, 0.01), np.arange(1, 11, 1.0)])  # 100 quick frames, then ten slow ones
-    assert pts_s[uniform_indices(pts_s, 6)].tolist() == [0.0, 2.0, 4.0, 5.0, 7.0, 10.0] or np.allclose(
-        pts_s[uniform_indices(pts_s, 6)], np.linspace(0, 10, 6), atol=0.5
-    )
+    assert pts_s[uniform_indices(pts_s, 6)] == pytest.approx(np.linspace(0, 10, 6), abs=0.01)
 
 
 def test_one_uniform_frame_is_the_middle() -> None:
@@ -58,6 +56,7 @@ def test_one_uniform_frame_is_the_middle() -> None:
     assert uniform_indices(np.empty(0), 3).tolist() == []
 
 
+@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(1, 20))
 def test_every_nth_counts_frames(count: int, n: int) -> None:
     assert kept(EveryNth(n), np.arange(count) / 25) == list(range(0, count, n))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import corner_picture, corners_of
+from media_making import corner_picture, corners_of
 from PIL import Image
 from pillow_heif import register_heif_opener
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import loop_packets, make_sound, make_video
+from media_making import loop_packets, make_sound, make_video
 
 READ = """
 import resource, sys

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import chirp, make_sound, make_video, sine
+from media_making import chirp, make_sound, make_video, sine
 from scipy.signal import correlate
 
 from deepfake_hf.errors import MediaError, UnsupportedMediaError, UsageError
@@ -90,7 +90,7 @@ def test_blocks_join_without_a_seam(tmp_path: Path, block_s: float) -> None:
 
 def test_a_cover_picture_does_not_make_a_video(tmp_path: Path) -> None:
     import av
-    from making import corner_picture
+    from media_making import corner_picture
 
     for ending, codec in (("mp3", "libmp3lame"), ("mp4", "aac")):
         plain = make_sound(tmp_path / f"plain.{ending}", sine(1.0, 44100), 44100, codec)
