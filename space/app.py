@@ -69,7 +69,10 @@ def build_app(detector: handlers.DetectorLike | None = None, examples: list[Exam
                 seen = gr.HTML("", elem_classes="dh-body")
                 threshold = gr.Radio(_THRESHOLDS, value="fpr1", label="How strict", elem_id="threshold")
                 go = gr.Button("Analyse", variant="primary", elem_id="analyse")
-                with gr.Accordion("Examples, labelled with the truth", open=True), gr.Column(elem_classes="dh-examples"):
+                with (
+                    gr.Accordion("Examples, labelled with the truth"),
+                    gr.Column(elem_classes="dh-examples"),
+                ):
                     for example in shown:
                         button = gr.Button(_example_label(example), size="sm", elem_id=f"example-{example.path.stem}")
                         take = partial(str, example.path)
@@ -121,8 +124,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     try:
         address = launch(app, options.host, options.port, prevent_thread_lock=True)
-    except OSError as error:
-        print(f"The page can't start: {error}. Choose another port with --port.", file=sys.stderr)
+    except (OSError, ValueError) as error:  # no free port; ValueError: gradio can't reach its own address
+        print(f"The page can't start: {error} Another port can be chosen with --port.", file=sys.stderr)
         return 1
     print(f"The page is at {address} (stop it with Ctrl+C)", flush=True)
     app.block_thread()

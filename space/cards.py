@@ -15,7 +15,8 @@ from deepfake_hf.types import DetectionResult, MediaKind, OperatingBand, Segment
 _ICONS: Final = {
     "fake": '<path d="M12 3 22 20H2Z"/><path d="M12 10v5M12 17.6v.2"/>',
     "real": '<circle cx="12" cy="12" r="9"/><path d="m8 12.4 2.8 2.8L16.2 9.6"/>',
-    "uncertain": '<circle cx="12" cy="12" r="9"/><path d="M9.4 9.6a2.7 2.7 0 1 1 3.7 2.6c-.8.3-1.1.9-1.1 1.7M12 16.7v.2"/>',
+    "uncertain": '<circle cx="12" cy="12" r="9"/>'
+    '<path d="M9.4 9.6a2.7 2.7 0 1 1 3.7 2.6c-.8.3-1.1.9-1.1 1.7M12 16.7v.2"/>',
     "none": '<circle cx="12" cy="12" r="9" stroke-dasharray="3.2 3"/><path d="M8 12h8"/>',
 }
 _WORDS: Final = {Verdict.FAKE: "Fake", Verdict.REAL: "Real", Verdict.UNCERTAIN: "Uncertain"}
@@ -35,7 +36,10 @@ _STATUS: Final = {
     Status.UNSUPPORTED: "This kind of file is not analysed",
     Status.SCORED: "Scored",
 }
-_POINTS: Final = {"fpr1": "strict: 1 genuine file in 100 reaches it", "fpr5": "sensitive: 5 genuine files in 100 reach it"}
+_POINTS: Final = {
+    "fpr1": "strict: 1 genuine file in 100 reaches it",
+    "fpr5": "sensitive: 5 genuine files in 100 reach it",
+}
 _PLAYED: Final = {
     "video": (".mp4", ".webm", ".mov", ".m4v"),
     "image": (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp"),
@@ -56,7 +60,9 @@ def verdict_card(result: DetectionResult, name: str) -> str:
         warned = '<p class="dh-alarm">These weights are random and untrained: the verdict means nothing.</p>'
     if result.verdict is None or result.p_fake is None:
         return (
-            f'<section role="status" class="dh-card dh-none" data-state="abstained" data-status="{result.status.value}">{file}'
+            f'<section role="status" class="dh-card dh-none" data-state="abstained" '
+            f'data-status="{result.status.value}">'
+            f"{file}"
             f'<h2>{_icon("none")}No verdict</h2><p class="dh-lead">{_STATUS[result.status]}.</p>'
             f"<p>{_sentence(result.reason)}</p>{warned}</section>"
         )
@@ -138,6 +144,7 @@ def reasons(result: DetectionResult, name: str) -> str:
         parts.append("<ul>" + "".join(f"<li>{escape(line)}.</li>" for line in lines) + "</ul>")
     if result.verdict is not None:
         parts.append(f"<details><summary>The rule behind the verdict</summary><p>{escape(result.rule)}</p></details>")
+    title = "<h3>Why</h3>" if parts else ""
     text = json.dumps(result.to_dict(), indent=2, ensure_ascii=False)
     data = base64.b64encode(text.encode()).decode()
     file = escape(f"{PurePath(name).stem or 'result'}.deepfake_hf.json")
@@ -145,7 +152,7 @@ def reasons(result: DetectionResult, name: str) -> str:
         f'<p><a class="dh-button" download="{file}" href="data:application/json;base64,{data}">'
         f'Download the result as JSON</a></p><p class="dh-small">Weights: {escape(result.weights)}</p>'
     )
-    return "<h3>Why</h3>" + "".join(parts)
+    return title + "".join(parts)
 
 
 def preview(path: str | None) -> str:
@@ -157,12 +164,13 @@ def preview(path: str | None) -> str:
     # `?` and `#` would end the address's path, and quotes the attribute.
     source = escape("./gradio_api/file=" + path.replace("%", "%25").replace("?", "%3F").replace("#", "%23"))
     label = escape(PurePath(path).name)
+    shared = f'class="dh-preview" controls preload="metadata" aria-label="{label}" src="{source}"'
     if kind == "video":
-        return f'<video class="dh-preview" controls playsinline preload="metadata" aria-label="{label}" src="{source}"></video>'
+        return f"<video {shared} playsinline></video>"
     if kind == "image":
         return f'<img class="dh-preview" alt="{label}" src="{source}">'
     if kind == "audio":
-        return f'<audio class="dh-preview" controls preload="metadata" aria-label="{label}" src="{source}"></audio>'
+        return f"<audio {shared}></audio>"
     return '<p class="dh-small">Browsers show no preview of this kind of file. It can be analysed all the same.</p>'
 
 
@@ -172,7 +180,8 @@ def _icon(kind: str) -> str:
 
 def _sentence(text: str) -> str:
     text = text.strip()
-    return escape(text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else "."))
+    first = text if "." in text.split(" ", 1)[0] else text[:1].upper() + text[1:]  # a file's name keeps its case
+    return escape(first + ("" if text.endswith((".", "!", "?")) else "."))
 
 
 def _span(start_s: float, end_s: float) -> str:

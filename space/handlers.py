@@ -42,21 +42,19 @@ def analyse(
         gr.Error: No file is chosen, or it could not be analysed; the text is a sentence for a reader.
     """
     if not path:
-        raise gr.Error("Choose a file or an example first.", title="No file", print_exception=False)
+        raise _told("Choose a file or an example first.")
     name = Path(path).name
     try:
         with _one_at_a_time:
             result = detector.detect(path, threshold=threshold, progress=progress)
     except DeepfakeHFError as error:
-        text = escape(_shown(str(error), path, name))
-        raise gr.Error(text, title="This can't be analysed", print_exception=False) from error
+        raise _told(escape(_shown(str(error), path, name))) from error
     except Exception as error:
         _log.exception("analysing %s failed", path)
-        raise gr.Error(
+        raise _told(
             f"{escape(name)} could not be analysed because of a fault in the program ({type(error).__name__}). "
-            "The terminal that runs this page shows the details. Other files are not affected.",
-            title="This went wrong", print_exception=False,
-        ) from error  # fmt: skip
+            "The terminal that runs this page shows the details. Other files are not affected."
+        ) from error
     # The reader knows the file by its name; the folder it was uploaded to is nobody's business.
     result = dataclasses.replace(
         result,
@@ -71,6 +69,11 @@ def analyse(
 def choose(path: str | None) -> tuple[str, str, str, str, str]:
     """A file was chosen or taken away: show it, and clear the last report."""
     return (preview(path), *BLANK)
+
+
+def _told(sentence: str) -> gr.Error:
+    """An error that stays on the page until it is closed; the stack trace stays in the terminal."""
+    return gr.Error(sentence, duration=None, print_exception=False)
 
 
 def _shown(text: str, path: str, name: str) -> str:

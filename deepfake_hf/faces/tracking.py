@@ -68,7 +68,7 @@ class FaceTracker:
         self,
         max_gap_s: float = 1.0,
         min_iou: float = 0.25,
-        max_distance: float = 1.0,
+        max_distance: float = 1.25,
         shots: ShotDetector | None = None,
     ) -> None:
         self.max_gap_s = max_gap_s

@@ -47,6 +47,8 @@ def build_model(preset_name: str, pretrained_state: dict[str, Tensor] | None = N
     model = model_class(config_class(**preset.config, weights_origin="random")).train()
     if pretrained_state is not None:
         if not hasattr(model, "backbone"):
-            raise ValueError(f"preset {preset_name!r} is of kind {preset.kind} and has no backbone: leave the weights out")
+            raise ValueError(
+                f"preset {preset_name!r} is of kind {preset.kind} and has no backbone: leave the weights out"
+            )
         load_backbone_state(model, pretrained_state)
     return model

@@ -53,9 +53,9 @@ class DetectorConfig(PretrainedConfig):
         """
         if self.id2label != _ID2LABEL or self.label2id != _LABEL2ID:
             raise ValueError(
-                f"id2label is {self.id2label} and label2id {self.label2id}: detectors here have 0 = real and 1 = fake, and "
-                "reading another head by position would turn its answers round. Reorder the rows of its last layer and "
-                f"save it with id2label {_ID2LABEL}"
+                f"id2label is {self.id2label} and label2id {self.label2id}: detectors here have 0 = real and 1 = fake, "
+                "and reading another head by position would turn its answers round. Reorder the rows of its last layer "
+                f"and save it with id2label {_ID2LABEL}"
             )
         if self.calibration is not None:
             if set(self.calibration) != {"scale", "bias"}:

@@ -51,8 +51,8 @@ class AttentiveStatistics(nn.Module):
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """x (B, L, D) float, mask bool (B, L); a row without a single real frame gives zeros."""
-        x = x.float()
         score = self.score(x).squeeze(-1).float().masked_fill(~mask, -1e9)
+        x = x.float()
         weight = (torch.softmax(score, dim=1) * mask)[..., None]  # (B, L, 1)
         mean = (weight * x).sum(1)
         variance = (weight * (x - mean[:, None]).square()).sum(1)

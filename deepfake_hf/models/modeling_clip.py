@@ -70,10 +70,14 @@ class ClipDetectorForVideoClassification(DetectorModel):
             features = self.backbone(pixel_values.flatten(0, 1)).unflatten(0, (batch, length))  # (B, T, C)
         else:
             if attention_mask.shape != mask.shape:
-                raise ValueError(f"attention_mask is {tuple(attention_mask.shape)}, but the clips are {(batch, length)}")
+                raise ValueError(
+                    f"attention_mask is {tuple(attention_mask.shape)}, but the clips are {(batch, length)}"
+                )
             mask = attention_mask.bool()
             if not bool(mask[:, 0].all()) or bool((mask[:, 1:] & ~mask[:, :-1]).any()):
-                raise ValueError("attention_mask must be ones, at least one, and then zeros: pad behind the real frames")
+                raise ValueError(
+                    "attention_mask must be ones, at least one, and then zeros: pad behind the real frames"
+                )
             real = self.backbone(pixel_values[mask])  # (number of real frames, C)
             features = real.new_zeros((batch, length, real.shape[-1]))
             features[mask] = real

@@ -23,11 +23,15 @@ class DetectorModel(PreTrainedModel):
         wanted = kwargs.pop("output_loading_info", False)
         kwargs.setdefault("use_safetensors", True)
         model, info = super().from_pretrained(*args, output_loading_info=True, **kwargs)
-        for fault, keys in (("missing", "missing_keys"), ("misshapen", "mismatched_keys"), ("left over", "unexpected_keys")):
+        for fault, keys in (
+            ("missing", "missing_keys"),
+            ("misshapen", "mismatched_keys"),
+            ("left over", "unexpected_keys"),
+        ):
             names = sorted(str(key) for key in info[keys])
             if names:
                 raise ValueError(
-                    f"{len(names)} tensors are {fault} in the weights for {cls.__name__}, the first is {names[0]}: they are "
-                    "of another model or damaged. Load weights and config.json that were saved together"
+                    f"{len(names)} tensors are {fault} in the weights for {cls.__name__}, the first is {names[0]}: "
+                    "they are of another model or damaged. Load weights and config.json that were saved together"
                 )
         return (model, info) if wanted else model

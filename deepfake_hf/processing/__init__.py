@@ -1,4 +1,4 @@
-"""The processors, each with its constants in its own json; importing this makes them known to transformers' Auto classes.
+"""The processors, each with its constants in its own json; importing this tells transformers' Auto classes of them.
 
 An Auto class finds a processor by the class name in that json. The key it is registered under is then not read, and it
 cannot be a model's configuration: this room imports nothing of ours. Each processor is its own key.
@@ -12,7 +12,9 @@ from .feature_extraction_spectrogram import SpectrogramFeatureExtractor
 from .image_processing_face import FaceImageProcessor
 from .video_processing_clip import ClipVideoProcessor
 
-AutoImageProcessor.register(FaceImageProcessor, image_processor_classes={"torchvision": FaceImageProcessor}, exist_ok=True)
+AutoImageProcessor.register(
+    FaceImageProcessor, image_processor_classes={"torchvision": FaceImageProcessor}, exist_ok=True
+)
 AutoVideoProcessor.register(ClipVideoProcessor, ClipVideoProcessor, exist_ok=True)
 AutoFeatureExtractor.register(SpectrogramFeatureExtractor, SpectrogramFeatureExtractor, exist_ok=True)
 

@@ -109,7 +109,9 @@ class FaceImageProcessor(BaseImageProcessor):
         **kwargs: Any,
     ) -> None:
         if unknown := sorted(set(kwargs) - _SERVICE_KEYS):
-            raise TypeError(f"{type(self).__name__} has no option {', '.join(unknown)}, only size, image_mean, image_std")
+            raise TypeError(
+                f"{type(self).__name__} has no option {', '.join(unknown)}, only size, image_mean, image_std"
+            )
         super().__init__(**kwargs)
         size = {"height": 192, "width": 192} if size is None else size
         self.size, self.image_mean, self.image_std = checked_constants(size, image_mean, image_std)

@@ -79,7 +79,10 @@ def make_examples(folder: str | os.PathLike[str] | None = None) -> list[Example]
             _fake_clip,
         ),
         ("portrait_genuine.png", MediaKind.IMAGE, GENUINE, "Portrait, still", _PORTRAIT_CREDIT, _picture),
-        ("portrait_self_blended.png", MediaKind.IMAGE, SELF_BLENDED, "Portrait, still", _PORTRAIT_CREDIT, _fake_picture),
+        (
+            "portrait_self_blended.png", MediaKind.IMAGE, SELF_BLENDED, "Portrait, still", _PORTRAIT_CREDIT,
+            _fake_picture,
+        ),
         ("speech_genuine.wav", MediaKind.AUDIO, GENUINE, "Speech", _SPEECH_CREDIT, _speech),
         ("speech_copy_synthesis.wav", MediaKind.AUDIO, COPY_SYNTHESIS, "Speech", _SPEECH_CREDIT, _fake_speech),
     ]  # fmt: skip

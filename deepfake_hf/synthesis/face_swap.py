@@ -118,9 +118,7 @@ def _warp(
     at = maps[owner[rows, columns]]  # (N, 2, 3)
     from_xy = np.full((height, width, 2), -1.0, np.float32)
     from_xy[rows, columns] = at[:, :, 0] * columns[:, None] + at[:, :, 1] * rows[:, None] + at[:, :, 2]
-    warped = cv2.remap(
-        source_rgb, from_xy[..., 0], from_xy[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
+    warped = cv2.remap(source_rgb, from_xy[..., 0], from_xy[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(warped, dtype=np.uint8), owner > 0
 
 

@@ -109,7 +109,8 @@ def self_blend(rgb: Rgb, landmarks_xy: NDArray[np.float32], rng: np.random.Gener
     mask: Any = face_mask(landmarks_xy, height, width, rng)
     inside, outside = (_mismatch(rgb, rng), rgb) if rng.random() < 0.5 else (rgb, _mismatch(rgb, rng))
     shift = rng.uniform(-0.03, 0.03, 2) * (width, height)
-    matrix: Any = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.uniform(-2, 2)), float(rng.uniform(0.95, 1.05)))
+    angle, scale = float(rng.uniform(-2, 2)), float(rng.uniform(0.95, 1.05))
+    matrix: Any = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
     matrix[:, 2] += shift
     moved = cv2.warpAffine(inside, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     mask = cv2.warpAffine(mask, matrix, (width, height), flags=cv2.INTER_LINEAR)

@@ -88,11 +88,11 @@ class BatchPlan:
 class PairedFaces(Dataset[tuple[Tensor, int]]):
     """Items by (row, kind, step): kind 0 the stored picture, kind 1 a self-blend of it. Seeded by step and row."""
 
-    def __init__(self, rows: list[FaceRow], sizes: list[tuple[int, int]], seed: int) -> None:
+    def __init__(self, rows: list[FaceRow], sizes: list[tuple[int, int]], seed: int, strong: bool = False) -> None:
         self.rows = rows
         self.sizes = sizes
         self.seed = seed
-        self.augment = FaceAugmentation()
+        self.augment = FaceAugmentation(strong)
 
     def size_at(self, step: int) -> int:
         return next(size for until, size in self.sizes if step < until)

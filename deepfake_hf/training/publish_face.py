@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deepfake_hf.evaluation.metrics import summary
+from deepfake_hf.evaluation.metrics import auc, bootstrap_interval, summary
 from deepfake_hf.inference.branch import FrameBranch
 from deepfake_hf.labels import REAL
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
@@ -18,11 +18,12 @@ from deepfake_hf.models.presets import PRESETS
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 from deepfake_hf.scoring.calibration import NullDistribution, fit_platt, sigmoid
 from deepfake_hf.scoring.decision import BranchCalibration
+from deepfake_hf.training.face_augmentation import FaceAugmentation
 from deepfake_hf.training.face_data import FaceRow, load_faces
 
 
 def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | None = None) -> NullDistribution:
-    """Calibrate on the part of ``train`` set aside, then read ``validation`` once for the reported figures.
+    """Calibrate on the part of ``train`` set aside, clean and degraded alike, then read ``validation`` for the figures.
 
     Args:
         model_folder: made by ``train.py face``.
@@ -43,8 +44,8 @@ def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | No
     model.save_pretrained(out)
     FaceImageProcessor(**processor).save_pretrained(out)
     dev = load_faces(data, "dev")
-    labels = np.array([row.label for row in dev])
-    raw = _margins(out, dev)
+    labels = np.tile([row.label for row in dev], 2)
+    raw = np.concatenate((_margins(out, dev), _margins(out, dev, degraded=True)))
     model.config.calibration = fit_platt(raw, labels)
     calibrated = model.config.calibration["scale"] * raw + model.config.calibration["bias"]
     null = NullDistribution.fit(calibrated[labels == REAL])
@@ -55,24 +56,39 @@ def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | No
     margins = _margins(out, held)
     p_fake = np.array([sigmoid(value) for value in margins])
     groups = [row.source for row in held]
+    worn = _margins(out, held, degraded=True)
+    worn_labels = np.array([row.label for row in held])
     figures: dict[str, Any] = {
         "level": "face crop (one per video)",
         "data": "DFDC face crops, validation split by source video",
         **summary([row.label for row in held], p_fake, groups, points),
+        "degraded": {
+            "auc": auc(worn_labels, worn),
+            "auc_95": list(bootstrap_interval(worn_labels, worn, groups, auc)),
+            "fpr_at_stored_fpr1": float(np.mean([sigmoid(m) >= points["fpr1"] for m in worn[worn_labels == REAL]])),
+            "fpr_at_stored_fpr5": float(np.mean([sigmoid(m) >= points["fpr5"] for m in worn[worn_labels == REAL]])),
+        },
         "calibration": model.config.calibration,
         "operating_points": points,
         "image_size": side,
         "recipe": _recipe(model_folder.parent),
-        "set_aside": {"n_real": int((labels == REAL).sum()), "n_fake": int((labels != REAL).sum())},
+        "set_aside": {"n_real": int((labels == REAL).sum()) // 2, "n_fake": int((labels != REAL).sum()) // 2},
     }
     (out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
     np.save(out.parent / "face_validation_margins.npy", margins)
     return null
 
 
-def _margins(folder: Path, rows: list[FaceRow]) -> NDArray[np.float64]:
+def _margins(folder: Path, rows: list[FaceRow], degraded: bool = False) -> NDArray[np.float64]:
+    """``degraded``: each crop once through the strong augmentation, seeded by its place."""
+    worsen = FaceAugmentation(strong=True)
+
+    def crop(index: int) -> NDArray[np.uint8]:
+        rgb = rows[index].rgb()
+        return worsen(rgb, np.random.default_rng([1, index])) if degraded else rgb
+
     branch = FrameBranch(folder, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    chunks = [branch.score([row.rgb() for row in rows[i : i + 64]]) for i in range(0, len(rows), 64)]
+    chunks = [branch.score([crop(j) for j in range(i, min(i + 64, len(rows)))]) for i in range(0, len(rows), 64)]
     return np.concatenate(chunks)
 
 

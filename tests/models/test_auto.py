@@ -41,7 +41,10 @@ def test_pictures(tmp_path: Path) -> None:
     model = tiny_model("lite_frame", calibration={"scale": 2.0, "bias": -0.5})
     model.save_pretrained(tmp_path)
     FaceImageProcessor(size=SIZE).save_pretrained(tmp_path)
-    loaded, processor = AutoModelForImageClassification.from_pretrained(tmp_path), AutoImageProcessor.from_pretrained(tmp_path)
+    loaded, processor = (
+        AutoModelForImageClassification.from_pretrained(tmp_path),
+        AutoImageProcessor.from_pretrained(tmp_path),
+    )
     assert type(loaded) is type(model) and type(processor) is FaceImageProcessor
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 50, 3), dtype=np.uint8))
     expected = softmax_by_label(model, processor(picture, return_tensors="pt"))
@@ -53,7 +56,10 @@ def test_videos(tmp_path: Path) -> None:
     model = tiny_model("lite_clip")
     model.save_pretrained(tmp_path)
     ClipVideoProcessor(size=SIZE, num_frames=4).save_pretrained(tmp_path)
-    loaded, processor = AutoModelForVideoClassification.from_pretrained(tmp_path), AutoVideoProcessor.from_pretrained(tmp_path)
+    loaded, processor = (
+        AutoModelForVideoClassification.from_pretrained(tmp_path),
+        AutoVideoProcessor.from_pretrained(tmp_path),
+    )
     assert type(loaded) is type(model) and type(processor) is ClipVideoProcessor
     video = tmp_path / "clip.mp4"
     with av.open(str(video), "w") as container:

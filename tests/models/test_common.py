@@ -74,7 +74,8 @@ def test_saved_and_loaded_through_the_meta_device_it_is_the_same(name: str, tmp_
     assert all(torch.equal(buffers[key], value) for key, value in model.named_buffers())
     with torch.inference_mode():
         inputs = tiny_inputs(name, 2)
-        assert torch.equal(again(**inputs).logits, model(**inputs).logits)
+        # not bit for bit: where a tensor lies in memory decides how a product is split up
+        torch.testing.assert_close(again(**inputs).logits, model(**inputs).logits, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -98,7 +99,7 @@ def test_four_items_are_learnt_by_heart(name: str) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     assert losses[-1] < 0.1 < losses[0], losses
 
 
@@ -128,7 +129,7 @@ def test_build_model_is_honest_about_its_weights(name: str, monkeypatch: pytest.
 
 
 def test_build_model_names_what_it_knows() -> None:
-    with pytest.raises(ValueError, match="unknown preset 'xception'. Known are .*lite_frame"):
+    with pytest.raises(ValueError, match=r"unknown preset 'xception'\. Known are .*lite_frame"):
         build_model("xception")
     with pytest.raises(ValueError, match="no backbone"):
         build_model("lite_audio", {})

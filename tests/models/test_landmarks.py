@@ -73,7 +73,8 @@ def test_it_learns_four_faces() -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        first, last = (float(loss), 0.0) if step == 0 else (first, float(loss))
+        last = loss.item()
+        first = last if step == 0 else first
     assert last < 0.15 * first
 
 

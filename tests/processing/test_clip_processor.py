@@ -25,7 +25,7 @@ def clip(length: int, side: int = 16) -> np.ndarray:
 def test_sampling_is_even_and_reaches_the_end(available: int, wanted: int) -> None:
     made = uniform_indices(available, wanted)
     assert len(made) == min(available, wanted) and made == sorted(set(made))
-    assert 0 <= made[0] and made[-1] < available
+    assert min(made) >= 0 and max(made) < available
     if len(made) > 1:
         assert made[0] == 0 and made[-1] == available - 1
         steps = np.diff(made)

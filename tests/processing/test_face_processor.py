@@ -88,7 +88,9 @@ def test_constants_travel_and_dead_options_are_refused(tmp_path: Path) -> None:
     made.save_pretrained(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["preprocessor_config.json"]
     again = FaceImageProcessor.from_pretrained(tmp_path)
-    assert again.to_dict() == made.to_dict() and torch.equal(again(crop())["pixel_values"], made(crop())["pixel_values"])
+    assert again.to_dict() == made.to_dict() and torch.equal(
+        again(crop())["pixel_values"], made(crop())["pixel_values"]
+    )
     for cls in (FaceImageProcessor, ClipVideoProcessor):
         with pytest.raises(TypeError, match="no option do_resize"):
             cls(do_resize=False)

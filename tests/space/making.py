@@ -70,9 +70,7 @@ class FakeDetector:
         self.answer = answer
         self.asked: list[tuple[str, str]] = []
 
-    def detect(
-        self, medium: str, *, threshold: str, progress: Callable[[float, str], None] | None
-    ) -> DetectionResult:
+    def detect(self, medium: str, *, threshold: str, progress: Callable[[float, str], None] | None) -> DetectionResult:
         self.asked.append((medium, threshold))
         if progress:
             progress(0.5, "faces, 3 s")

@@ -17,7 +17,7 @@ def test_a_blend_is_a_valid_picture_that_differs(seed: int) -> None:
     blend = self_blend(HEAD, POINTS, np.random.default_rng(seed))
     assert blend.rgb.shape == HEAD.shape and blend.rgb.dtype == np.uint8
     assert blend.mask.shape == HEAD.shape[:2] and blend.mask.dtype == np.float32
-    assert 0.0 <= blend.mask.min() and 0.2 < blend.mask.max() <= 1.0
+    assert blend.mask.min() >= 0.0 and 0.2 < blend.mask.max() <= 1.0
     assert np.abs(blend.rgb.astype(int) - HEAD)[blend.mask > 0.2].mean() > 0.2
 
 
