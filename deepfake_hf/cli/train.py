@@ -63,8 +63,8 @@ def landmarks(
     typer.echo(json.dumps(train_landmarks(data, out, epochs=epochs, seed=seed)))
 
 
-@app.command()
-def speech_data(
+@app.command("speech-data")
+def make_speech_data(
     data: Annotated[Path, typer.Option(help="Folder with manifest.csv.")] = Path("../shared/data/speech"),
     out: Annotated[Path, typer.Option(help="The twin cache.")] = Path("runs/speech_cache"),
 ) -> None:
@@ -103,6 +103,8 @@ def bundle(
     face_data: Annotated[Path, typer.Option(help="Folder of the parquet shards.")] = Path("../shared/data/faces"),
     speech_run: Annotated[Path, typer.Option(help="Final run of the speech branch.")] = Path("runs/speech/final"),
     left_out: Annotated[Path, typer.Option(help="Figures of the leave-one-out runs.")] = Path("runs/speech/loo.json"),
+    speech_data: Annotated[Path, typer.Option(help="Genuine recordings.")] = Path("../shared/data/speech"),
+    cache: Annotated[Path, typer.Option(help="The twin cache.")] = Path("runs/speech_cache"),
     landmarks_model: Annotated[Path, typer.Option(help="Model folder.")] = Path("runs/landmarks"),
     work: Annotated[Path, typer.Option(help="Where the calibrated branches go first.")] = Path("runs/branches"),
     out: Annotated[Path, typer.Option(help="The bundle.")] = Path("deepfake_hf/weights"),
@@ -114,7 +116,7 @@ def bundle(
     from deepfake_hf.training.publish_speech import publish_speech
 
     face_null = publish_face(face_model, face_data, work / "face")
-    speech_null = publish_speech(speech_run, left_out, work / "speech")
+    speech_null = publish_speech(speech_run, left_out, work / "speech", speech_data, cache)
     branches = {"face": ("frame", work / "face", face_null), "speech": ("audio", work / "speech", speech_null)}
     figures = {
         "face": json.loads((work / "face" / "figures.json").read_text()),
