@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import PretrainedConfig
+from .configuration_detector import DetectorConfig
 
 
-class AudioDetectorConfig(PretrainedConfig):
+class AudioDetectorConfig(DetectorConfig):
     """Spectrogram front end x convolutions x optional Transformer encoder x pooled head.
 
     Args:
@@ -20,8 +20,7 @@ class AudioDetectorConfig(PretrainedConfig):
         encoder_layers: Transformer layers over the frame vectors; 0 for none.
         encoder_heads: Attention heads of each layer.
         dropout: Before the head and inside the encoder.
-        calibration: Fitted calibrator of this branch, or None; read by the scoring room.
-        operating_points: Thresholds by name, or None; read by the scoring room.
+        **kwargs: Of :class:`DetectorConfig` and of ``PretrainedConfig``.
 
     Raises:
         ValueError: The block lists differ in length, or the heads don't divide the width.
@@ -40,10 +39,9 @@ class AudioDetectorConfig(PretrainedConfig):
         encoder_layers: int = 1,
         encoder_heads: int = 4,
         dropout: float = 0.1,
-        calibration: dict[str, Any] | None = None,
-        operating_points: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        super().__init__(**kwargs)
         self.num_bins = num_bins
         self.widths = list(widths or [16, 32, 64, 96, 128])
         self.time_strides = list(time_strides or [2, 2, 2, 1, 1])
@@ -59,9 +57,3 @@ class AudioDetectorConfig(PretrainedConfig):
         self.encoder_layers = encoder_layers
         self.encoder_heads = encoder_heads
         self.dropout = dropout
-        self.calibration = calibration
-        self.operating_points = operating_points
-        kwargs.setdefault("id2label", {0: "real", 1: "fake"})
-        kwargs.setdefault("label2id", {"real": 0, "fake": 1})
-        kwargs.pop("num_labels", None)
-        super().__init__(**kwargs)

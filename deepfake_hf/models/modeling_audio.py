@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from .configuration_audio import AudioDetectorConfig
 from .layers_audio import AttentiveStatistics, MaskedConvBlock, sinusoids
 from .layers_calibration import calibrated_logits
+from .modeling_detector import DetectorModel
 
 
-class AudioDetectorForAudioClassification(PreTrainedModel):
+class AudioDetectorForAudioClassification(DetectorModel):
     """Convolutions over the spectrogram, an optional Transformer encoder over time, attentive statistics, two logits.
 
     Padding never changes the answer: every layer honours the mask.

@@ -22,6 +22,9 @@ from deepfake_hf.training.face_augmentation import FaceAugmentation
 from deepfake_hf.training.face_data import FaceRow, load_faces
 
 
+NUM_DEGRADED = 600
+
+
 def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | None = None) -> NullDistribution:
     """Calibrate on the part of ``train`` set aside, clean and degraded alike, then read ``validation`` for the figures.
 
@@ -44,8 +47,8 @@ def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | No
     model.save_pretrained(out)
     FaceImageProcessor(**processor).save_pretrained(out)
     dev = load_faces(data, "dev")
-    labels = np.tile([row.label for row in dev], 2)
-    raw = np.concatenate((_margins(out, dev), _margins(out, dev, degraded=True)))
+    labels = np.array([row.label for row in (*dev, *dev[:NUM_DEGRADED])])
+    raw = np.concatenate((_margins(out, dev), _margins(out, dev[:NUM_DEGRADED], degraded=True)))
     model.config.calibration = fit_platt(raw, labels)
     calibrated = model.config.calibration["scale"] * raw + model.config.calibration["bias"]
     null = NullDistribution.fit(calibrated[labels == REAL])
@@ -56,15 +59,16 @@ def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | No
     margins = _margins(out, held)
     p_fake = np.array([sigmoid(value) for value in margins])
     groups = [row.source for row in held]
-    worn = _margins(out, held, degraded=True)
-    worn_labels = np.array([row.label for row in held])
+    worn = _margins(out, held[:NUM_DEGRADED], degraded=True)
+    worn_labels = np.array([row.label for row in held[:NUM_DEGRADED]])
     figures: dict[str, Any] = {
         "level": "face crop (one per video)",
         "data": "DFDC face crops, validation split by source video",
         **summary([row.label for row in held], p_fake, groups, points),
         "degraded": {
+            "n": len(worn),
             "auc": auc(worn_labels, worn),
-            "auc_95": list(bootstrap_interval(worn_labels, worn, groups, auc)),
+            "auc_95": list(bootstrap_interval(worn_labels, worn, groups[:NUM_DEGRADED], auc)),
             "fpr_at_stored_fpr1": float(np.mean([sigmoid(m) >= points["fpr1"] for m in worn[worn_labels == REAL]])),
             "fpr_at_stored_fpr5": float(np.mean([sigmoid(m) >= points["fpr5"] for m in worn[worn_labels == REAL]])),
         },
@@ -72,7 +76,7 @@ def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | No
         "operating_points": points,
         "image_size": side,
         "recipe": _recipe(model_folder.parent),
-        "set_aside": {"n_real": int((labels == REAL).sum()) // 2, "n_fake": int((labels != REAL).sum()) // 2},
+        "set_aside": {"n_real": int((labels == REAL).sum()), "n_fake": int((labels != REAL).sum())},
     }
     (out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
     np.save(out.parent / "face_validation_margins.npy", margins)
