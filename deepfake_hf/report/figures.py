@@ -165,6 +165,7 @@ def _lines(axes: Axes, windows: list[WindowScore], palette: _Palette, still: boo
     tracks = list(dict.fromkeys(window.track for window in windows))
     for row, track in enumerate(tracks):
         own = [window for window in windows if window.track == track and window.p_fake is not None]
+        heights = [window.p_fake for window in own if window.p_fake is not None]
         style: dict[str, Any] = {
             "color": palette.lines[row % len(palette.lines)],
             "marker": _MARKERS[row % len(_MARKERS)],
@@ -173,11 +174,11 @@ def _lines(axes: Axes, windows: list[WindowScore], palette: _Palette, still: boo
         }
         if still:
             x = [(row + 1) / (len(tracks) + 1) * 2 - 1] * len(own)
-            axes.plot(x, [w.p_fake for w in own], **style | {"linestyle": "none", "markersize": 9})
+            axes.plot(x, heights, **style | {"linestyle": "none", "markersize": 9})
         else:
             x = [(window.start_s + window.end_s) / 2 for window in own]
             few = len(own) <= 12 * width_in
-            axes.plot(x, [w.p_fake for w in own], **style, linewidth=1.5, markersize=4 if few else 0)
+            axes.plot(x, heights, **style, linewidth=1.5, markersize=4 if few else 0)
     if len(tracks) > 1:
         handles, names = axes.get_legend_handles_labels()
         shown = slice(0, _MAX_ROWS_IN_LEGEND)

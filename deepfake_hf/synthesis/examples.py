@@ -38,7 +38,7 @@ _PICTURE_REGION: Final = (76, 0, 300)
 _BLEND_SEED: Final = 13
 _SPEECH_SEED: Final = 1
 _VOCODER: Final = "griffin_lim"  # needs torchaudio alone; WORLD's pyworld comes with the extra `train`
-_CAMERA: Final = VirtualCamera(aim_xy=(250.0, 184.0), zoom=(1.4, 1.55), pan_px=16.0, seed=4)
+_CAMERA: Final = VirtualCamera(size_wh=(400, 480), aim_xy=(240.0, 256.0), zoom=(0.97, 1.0), pan_px=8.0, seed=4)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from deepfake_hf.scoring.decision import BranchCalibration
 from deepfake_hf.training.face_augmentation import FaceAugmentation
 from deepfake_hf.training.face_data import FaceRow, load_faces
 
-
 NUM_DEGRADED = 600
 
 
