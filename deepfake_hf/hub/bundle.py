@@ -158,10 +158,10 @@ def write_bundle(
 
 
 def bundle_hash(folder: Path) -> str:
-    """SHA-256 over the names and contents of all weights and configuration files."""
+    """SHA-256 over the names and contents of all weights and configuration files, the measured figures apart."""
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*")):
-        if file.suffix in (".safetensors", ".json"):
+        if file.suffix in (".safetensors", ".json") and file.name != "figures.json":
             digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

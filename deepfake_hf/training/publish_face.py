@@ -96,8 +96,9 @@ def _margins(folder: Path, rows: list[FaceRow], degraded: bool = False) -> NDArr
 
 
 def _recipe(run: Path) -> str:
-    """The run's settings in one line, and how far it came."""
+    """The run's settings in one line, after those of the run that it started from, and how far each came."""
     recipe = json.loads((run / "recipe.json").read_text())
     last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
-    named = ", ".join(f"{key} {value}" for key, value in recipe.items() if key not in ("data", "out"))
-    return f"{named}; {last['step']} steps taken, {last['seconds'] / 60:.0f} minutes on one CPU core"
+    named = ", ".join(f"{key} {value}" for key, value in recipe.items() if key not in ("data", "out", "start_from"))
+    own = f"{named}; {last['step']} steps taken, {last['seconds'] / 60:.0f} minutes on one CPU core"
+    return own if not recipe.get("start_from") else f"{_recipe(Path(recipe['start_from']).parent)}. Then {own}"
