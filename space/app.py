@@ -39,7 +39,10 @@ _THRESHOLDS = [
     ("Strict: about 1 genuine file in 100 is called fake", "fpr1"),
     ("Sensitive: about 5 in 100, and fewer fakes are missed", "fpr5"),
 ]
-_SHOW_CARD = "() => { document.querySelector('#card').scrollIntoView({ behavior: 'smooth', block: 'nearest' }); }"
+_SHOW_CARD = """() => {
+  const card = document.querySelector("#card");
+  if (card.getBoundingClientRect().top > window.innerHeight / 2) card.scrollIntoView({ behavior: "smooth" });
+}"""
 _KIND_WORDS = {"video": "Video", "image": "Picture", "audio": "Sound"}
 
 

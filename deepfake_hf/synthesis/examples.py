@@ -30,6 +30,7 @@ GENUINE: Final = "genuine"
 SELF_BLENDED: Final = "self-blended"
 COPY_SYNTHESIS: Final = "copy-synthesis"
 CACHE_VARIABLE: Final = "DEEPFAKE_HF_CACHE"
+RECIPE: Final = "2"  # raise it when a maker changes, so that files made before are not taken for its work
 
 _PORTRAIT_CREDIT: Final = "Portrait of Eileen Collins: NASA, public domain, from scikit-image"
 _SPEECH_CREDIT: Final = "Speech sample of useful-moonshine-onnx, MIT"
@@ -38,6 +39,7 @@ _PICTURE_REGION: Final = (76, 0, 300)
 _BLEND_SEED: Final = 13
 _SPEECH_SEED: Final = 1
 _VOCODER: Final = "griffin_lim"  # needs torchaudio alone; WORLD's pyworld comes with the extra `train`
+# Nothing is enlarged: a genuine face scaled up is smoother than any camera would show it.
 _CAMERA: Final = VirtualCamera(size_wh=(400, 480), aim_xy=(240.0, 256.0), zoom=(0.97, 1.0), pan_px=8.0, seed=4)
 
 
@@ -53,9 +55,9 @@ class Example:
 
 
 def default_folder() -> Path:
-    """``$DEEPFAKE_HF_CACHE/examples``, or ``~/.cache/deepfake_hf/examples``."""
+    """``examples/<recipe>`` in ``$DEEPFAKE_HF_CACHE``, or in ``~/.cache/deepfake_hf``."""
     root = os.environ.get(CACHE_VARIABLE)
-    return (Path(root) if root else Path.home() / ".cache" / "deepfake_hf") / "examples"
+    return (Path(root) if root else Path.home() / ".cache" / "deepfake_hf") / "examples" / RECIPE
 
 
 def make_examples(folder: str | os.PathLike[str] | None = None) -> list[Example]:
@@ -128,7 +130,7 @@ def _fake_clip(path: Path) -> None:
 def _film(path: Path, rgb: Rgb) -> None:
     from deepfake_hf.media import write_video
 
-    write_video(path, film(rgb, _CAMERA), _CAMERA.fps, crf=20)
+    write_video(path, film(rgb, _CAMERA), _CAMERA.fps)
 
 
 def _picture(path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_genuine_clip_is_not_called_fake_and_its_twin_scores_higher(
     fake = detector.detect(examples["video self-blended"].path)
     assert genuine.status is fake.status is Status.SCORED
     assert genuine.verdict is not Verdict.FAKE
-    assert genuine.p_fake is not None and fake.p_fake is not None and fake.p_fake > genuine.p_fake + 0.2
+    assert genuine.p_fake is not None and fake.p_fake is not None and fake.p_fake > genuine.p_fake
     assert fake.kind is MediaKind.VIDEO and len(fake.tracks) == 1 and fake.coverage > 0.9
     assert fake.duration_s is not None and fake.windows[-1].end_s <= fake.duration_s + 0.5
     assert [branch.branch for branch in fake.branches] == ["face"]  # a silent clip
