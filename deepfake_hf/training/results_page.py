@@ -52,7 +52,8 @@ def write_results(
         f"Made by `python train.py results` with the bundle `{detector.bundle.label}` at its default sampling and band "
         "(`fake` at or above the FPR-1 % limit, `real` below the FPR-5 % one). The video folders hold six people; GRID "
         "is one speaker. The swaps are landmark face swaps made by `python train.py swap` from these same clips, a "
-        "method that was in no training run. None of these clips was used in training, calibration or thresholds.",
+        "method that was in no training run. None of these clips was used in training, calibration or thresholds, but "
+        "false alarms on them led to the last, strongly degraded part of the training: they are no untouched test.",
         "## Sets",
         _SETS_HEAD,
         set_row("talking, genuine", talking),
