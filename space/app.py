@@ -31,13 +31,13 @@ _HEAD = (
     "the hour or so.</p></header>"
 )
 _FOOT = (
-    '<footer class="dh-foot"><p>A detector errs. It knows the kinds of fakes it was trained on and may miss others; '
-    "heavy compression, make-up or filters can mislead it. Do not use its answer as the only ground for a decision "
-    "about a person.</p></footer>"
+    '<footer class="dh-foot"><p>A detector errs, and on some cameras it calls most genuine video fake (see the model '
+    "card). It knows the kinds of fakes it was trained on and may miss others; heavy compression, make-up or filters "
+    "can mislead it. Do not use its answer as the only ground for a decision about a person.</p></footer>"
 )
 _THRESHOLDS = [
-    ("Strict: about 1 genuine file in 100 is called fake", "fpr1"),
-    ("Sensitive: about 5 in 100, and fewer fakes are missed", "fpr5"),
+    ("Strict: the limit that 1 in 100 genuine calibration items reach", "fpr1"),
+    ("Sensitive: 5 in 100 reach it, and fewer fakes are missed", "fpr5"),
 ]
 _SHOW_CARD = """() => {
   const card = document.querySelector("#card");

@@ -37,8 +37,8 @@ _STATUS: Final = {
     Status.SCORED: "Scored",
 }
 _POINTS: Final = {
-    "fpr1": "strict: 1 genuine file in 100 reaches it",
-    "fpr5": "sensitive: 5 genuine files in 100 reach it",
+    "fpr1": "strict: 1 in 100 genuine calibration items reaches it",
+    "fpr5": "sensitive: 5 in 100 genuine calibration items reach it",
 }
 _PLAYED: Final = {
     "video": (".mp4", ".webm", ".mov", ".m4v"),
