@@ -47,7 +47,6 @@ class FacesPass:
         self.tracker = FaceTracker()
         self.tracks: dict[int, TrackTally] = {}
         self.num_frames = 0
-        self.num_frames_with_face = 0
         self.num_frames_scored = 0
         self._pending: list[tuple[int, float, tuple[float, float, float, float], NDArray[np.uint8]]] = []
 
@@ -58,7 +57,6 @@ class FacesPass:
             faces = detect_in_picture(self.detector, frame.rgb) if self.still else self.detector.detect(frame.rgb)
         tracked = self.tracker.update(frame.rgb, frame.pts_s, faces)
         self.num_frames += 1
-        self.num_frames_with_face += bool(tracked)
         scored = False
         for item in tracked:
             tally = self.tracks.setdefault(item.track, TrackTally(item.track, frame.pts_s, frame.pts_s))

@@ -7,12 +7,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import Final
+from typing import Final, overload
 
 import av
+from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from deepfake_hf.errors import MediaError
@@ -150,3 +152,26 @@ def shortfall(until_s: float, end_s: float | None) -> str | None:
     if end_s is None or until_s >= end_s - _SHORTFALL_S:
         return None
     return f"it decodes to {until_s:.2f} s of the {end_s:.2f} s that its header states; the file is cut or damaged"
+
+
+@overload
+def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame | None]: ...
+@overload
+def decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | None]: ...
+def decoded(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[VideoFrame | AudioFrame | None]:
+    """Decoded frames in order; None stands for a packet that could not be read or decoded."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError:
+            yield None
+            packet = None
+        try:
+            yield from stream.decode(packet)
+        except av.EOFError:
+            return
+        except av.FFmpegError:
+            yield None
+        if packet is None or packet.size == 0:  # an empty packet drains the decoder at the end of the file
+            return

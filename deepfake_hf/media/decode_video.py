@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from deepfake_hf.errors import MediaError
-from deepfake_hf.media.container import main_video, open_container, origin_s, shortfall, stream_end_s
+from deepfake_hf.media.container import decoded, main_video, open_container, origin_s, shortfall, stream_end_s
 from deepfake_hf.media.limits import Limits
 from deepfake_hf.media.orient import UPRIGHT, Orientation, fit_size, orientation_from_matrix, square_size
 from deepfake_hf.media.shots import Progress, Shot
@@ -166,7 +166,7 @@ class VideoDecoder:
             interval_s = _interval_s(stream)
             last_s: float | None = None
             converter = Converter(stream.sample_aspect_ratio, self._max_side_px)
-            for frame in self._frames(container, stream):
+            for frame in decoded(container, stream):
                 if frame is None or frame.is_corrupt:
                     bad += 1
                     progress.damaged = f"{bad} of its video packets or frames are damaged and were left out"
@@ -179,21 +179,3 @@ class VideoDecoder:
                 yield Shot(pts_s, partial(converter.to_rgb, frame))
             short = shortfall(progress.decoded_until_s, stream_end_s(container, stream))
             progress.damaged = "; ".join(filter(None, [progress.damaged, short])) or None
-
-    def _frames(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame | None]:
-        """Decoded frames in order; None stands for a packet that could not be read or decoded."""
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError:
-                yield None
-                packet = None
-            try:
-                yield from stream.decode(packet)
-            except av.EOFError:
-                return
-            except av.FFmpegError:
-                yield None
-            if packet is None or packet.size == 0:  # an empty packet drains the decoder at the end of the file
-                return

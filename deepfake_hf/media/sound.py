@@ -7,16 +7,13 @@ from collections.abc import Generator, Iterator
 from fractions import Fraction
 from typing import Final
 
-import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
-from av.container import InputContainer
 from numpy.typing import NDArray
 
 from deepfake_hf.errors import MediaError, UsageError
-from deepfake_hf.media.container import main_audio, name_of, open_container, origin_s, shortfall, stream_end_s
+from deepfake_hf.media.container import decoded, main_audio, name_of, open_container, origin_s, shortfall, stream_end_s
 from deepfake_hf.media.limits import Limits
 from deepfake_hf.media.shots import Progress
 from deepfake_hf.media.signature import Signature, check_file, signature_of
@@ -75,7 +72,7 @@ class AudioReader(Iterator[AudioTrack]):
             if stream is None:
                 raise MediaError(self._name, "it has no sound stream", "give a sound file or a video with sound")
             start_s, tick = origin_s(container), stream.time_base or Fraction(1, 1000)
-            for frame in _sounds(container, stream):
+            for frame in decoded(container, stream):
                 if frame is None or frame.is_corrupt:
                     bad += 1
                     progress.damaged = f"{bad} of its sound packets are damaged and were left out"
@@ -148,25 +145,6 @@ class _Run:
 
 def _form(frame: AudioFrame) -> tuple[int, str, str]:
     return frame.sample_rate, frame.format.name, frame.layout.name
-
-
-def _sounds(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | None]:
-    """Decoded frames in order; None stands for a packet that could not be read or decoded."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.FFmpegError:
-            yield None
-            packet = None
-        try:
-            yield from stream.decode(packet)
-        except av.EOFError:
-            return
-        except av.FFmpegError:
-            yield None
-        if packet is None or packet.size == 0:  # an empty packet drains the decoder at the end of the file
-            return
 
 
 def read_audio(
