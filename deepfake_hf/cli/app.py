@@ -58,9 +58,10 @@ def detect(
 
     Exit status: 0 all done (whatever the verdicts), 2 bad usage, 3 some files could not be read.
     """
-    from deepfake_hf.cli.detect import run
+    from deepfake_hf.cli.detect import DetectOptions, run
 
-    raise typer.Exit(run(paths, jsonl, threshold, every, fps, frames, device, bundle, max_minutes, quiet))
+    options = DetectOptions(jsonl, threshold, every, fps, frames, device, bundle, max_minutes, quiet)
+    raise typer.Exit(run(paths, options))
 
 
 @app.command()

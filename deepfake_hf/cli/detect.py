@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -68,35 +70,38 @@ def find_media(paths: list[str]) -> tuple[list[str], list[str]]:
     return list(dict.fromkeys(files)), empty
 
 
-def choose_sampling(every: int | None, fps: float | None, frames: int | None) -> Sampling | None:
-    """The sampling that was asked for; None for the default.
+@dataclass(frozen=True)
+class DetectOptions:
+    """What the command was asked for, in the units of its options."""
 
-    Raises:
-        UsageError: More than one was asked for.
-    """
-    from deepfake_hf.media import AtRate, EveryNth, Uniform
+    jsonl: Path | None = None
+    threshold: str = "fpr1"
+    every: int | None = None
+    fps: float | None = None
+    frames: int | None = None
+    device: str | None = None
+    bundle: str | None = None
+    max_minutes: float | None = None
+    quiet: bool = False
 
-    if sum(option is not None for option in (every, fps, frames)) > 1:
-        raise UsageError("--every, --fps and --frames", "they exclude each other", "give one of them")
-    if every is not None:
-        return EveryNth(every)
-    if fps is not None:
-        return AtRate(fps)
-    return Uniform(frames) if frames is not None else None
+    def sampling(self) -> Sampling | None:
+        """The sampling that was asked for; None for the default.
+
+        Raises:
+            UsageError: More than one was asked for.
+        """
+        from deepfake_hf.media import AtRate, EveryNth, Uniform
+
+        if sum(option is not None for option in (self.every, self.fps, self.frames)) > 1:
+            raise UsageError("--every, --fps and --frames", "they exclude each other", "give one of them")
+        if self.every is not None:
+            return EveryNth(self.every)
+        if self.fps is not None:
+            return AtRate(self.fps)
+        return Uniform(self.frames) if self.frames is not None else None
 
 
-def run(
-    paths: list[str],
-    jsonl: Path | None,
-    threshold: str,
-    every: int | None,
-    fps: float | None,
-    frames: int | None,
-    device: str | None,
-    bundle: str | None,
-    max_minutes: float | None,
-    quiet: bool,
-) -> int:
+def run(paths: list[str], options: DetectOptions) -> int:
     """Do the command; returns its exit status."""
     errors = Console(stderr=True)
     console = Console()
@@ -106,11 +111,12 @@ def run(
     if not files:
         return BAD_USAGE
     try:
-        results = _analyse(files, jsonl, threshold, every, fps, frames, device, bundle, max_minutes, quiet, errors)
+        with contextlib.ExitStack() as stack:
+            results = _analyse(files, options, errors, _sink(options.jsonl, stack))
     except DeepfakeHFError as error:
         errors.print(str(error), style="red", markup=False, soft_wrap=True)
         return BAD_USAGE
-    if not quiet:
+    if not options.quiet:
         console.print(_table(results))
         words = Counter(str(result.verdict or result.status) for result in results)
         console.print(
@@ -120,37 +126,29 @@ def run(
     return SOME_UNREADABLE if broken or empty else DONE
 
 
-def _analyse(
-    files: list[str],
-    jsonl: Path | None,
-    threshold: str,
-    every: int | None,
-    fps: float | None,
-    frames: int | None,
-    device: str | None,
-    bundle: str | None,
-    max_minutes: float | None,
-    quiet: bool,
-    errors: Console,
-) -> list[DetectionResult]:
+def _sink(jsonl: Path | None, stack: contextlib.ExitStack) -> TextIO | None:
+    if jsonl is None:
+        return None
+    try:
+        jsonl.parent.mkdir(parents=True, exist_ok=True)
+        return stack.enter_context(jsonl.open("w", encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{jsonl} cannot be written", str(error.strerror), "name another file") from None
+
+
+def _analyse(files: list[str], options: DetectOptions, errors: Console, sink: TextIO | None) -> list[DetectionResult]:
     from deepfake_hf.detector import Detector
     from deepfake_hf.media import Limits
     from deepfake_hf.scoring.decision import parse_threshold
 
-    sampling, limit = choose_sampling(every, fps, frames), parse_threshold(threshold)
-    sink = None
-    if jsonl is not None:
-        try:
-            jsonl.parent.mkdir(parents=True, exist_ok=True)
-            sink = jsonl.open("w", encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"{jsonl} cannot be written", str(error.strerror), "name another file") from None
-    limits = Limits() if max_minutes is None else Limits(max_duration_s=60 * max_minutes)
+    sampling, limit = options.sampling(), parse_threshold(options.threshold)
+    limits = Limits() if options.max_minutes is None else Limits(max_duration_s=60 * options.max_minutes)
     results = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True, disable=quiet or not sys.stderr.isatty()) as bar:
+    hidden = options.quiet or not sys.stderr.isatty()
+    with Progress(*columns, console=errors, transient=True, disable=hidden) as bar:
         task = bar.add_task("loading the weights", total=len(files))
-        detector = Detector.from_pretrained(bundle, device=device, limits=limits)
+        detector = Detector.from_pretrained(options.bundle, device=options.device, limits=limits)
         for file in files:
             name = Path(file).name
 
@@ -164,8 +162,6 @@ def _analyse(
                 sink.write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
                 sink.flush()
             bar.advance(task)
-    if sink is not None:
-        sink.close()
     return results
 
 

@@ -23,7 +23,7 @@ def face(
     workers: Annotated[int | None, typer.Option(help="Processes that make batches.")] = None,
     mixed_precision: Annotated[str | None, typer.Option(help="bf16, fp16 or no.")] = None,
     start_from: Annotated[Path | None, typer.Option(help="A trained model to go on from, instead of ImageNet.")] = None,
-    strong: Annotated[bool, typer.Option(help="Strong degradation of both classes: for the last part.")] = False,
+    strong_share: Annotated[float | None, typer.Option(help="Share of crops (0 to 1) degraded strongly.")] = None,
     image_size: Annotated[int | None, typer.Option(help="One size all through; default: the recipe's ladder.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")] = False,
@@ -39,7 +39,7 @@ def face(
         "workers": workers,
         "mixed_precision": mixed_precision,
         "start_from": str(start_from) if start_from else None,
-        "strong_augmentation": strong or None,
+        "strong_share": strong_share,
         "sizes": ((1.0, image_size),) if image_size else None,
     }
     recipe = dataclasses.replace(

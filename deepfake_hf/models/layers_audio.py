@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import nn
 
@@ -33,13 +31,6 @@ class MaskedConvBlock(nn.Module):
             made = norm(conv(x))
             x = torch.relu(made if i == 0 else made + x) * keep
         return x, mask
-
-
-def sinusoids(length: int, width: int, device: torch.device) -> torch.Tensor:
-    """Positions of Vaswani et al. 2017 (section 3.5): float32 (length, width)."""
-    place = torch.arange(length, device=device, dtype=torch.float32)[:, None]
-    rate = torch.exp(torch.arange(0, width, 2, device=device, dtype=torch.float32) * (-math.log(10_000.0) / width))
-    return torch.stack([torch.sin(place * rate), torch.cos(place * rate)], dim=-1).flatten(1)[:, :width]
 
 
 class AttentiveStatistics(nn.Module):

@@ -7,8 +7,9 @@ from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from .configuration_audio import AudioDetectorConfig
-from .layers_audio import AttentiveStatistics, MaskedConvBlock, sinusoids
+from .layers_audio import AttentiveStatistics, MaskedConvBlock
 from .layers_calibration import calibrated_logits
+from .layers_temporal import sinusoids
 from .modeling_detector import DetectorModel
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import timm
 import torch
 from torch import Tensor, nn
@@ -40,7 +38,7 @@ class FrameDetectorForImageClassification(DetectorModel):
             nn.init.zeros_(self.head.weight)
             nn.init.zeros_(self.head.bias)
 
-    def forward(self, pixel_values: Tensor, labels: Tensor | None = None, **_: Any) -> ImageClassifierOutput:
+    def forward(self, pixel_values: Tensor, labels: Tensor | None = None) -> ImageClassifierOutput:
         features = self.backbone(pixel_values)  # (B, C)
         logits = self.head(self.dropout(features)).float()  # (B, 2)
         loss = None if labels is None else nn.functional.cross_entropy(logits, labels)

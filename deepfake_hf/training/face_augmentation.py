@@ -13,17 +13,19 @@ from torchvision.transforms.v2 import functional as F
 
 
 class FaceAugmentation:
-    """Flip, rotation, crop, scale, brightness, contrast, colour, noise, blur, resize ladder, JPEG, grey, cut-out.
+    """Flip, rotation, crop, scale, light, colour, sharpness, noise, blur, resize ladder, JPEG, grey, cut-out.
 
     A call takes uint8 (H, W, 3) and gives the same shape. All randomness comes from the generator passed in.
 
     Args:
-        strong: what video and sharing do to faces (low resolution, compression, colour) three to five times as often,
-            and down to a fifth of the resolution. ``False`` learns faster; without a strong part at the end, genuine
-            low-resolution video is called fake.
+        strong: what cameras, video and sharing do to faces (low resolution, compression, white balance, sharpening)
+            three to five times as often, and down to a fifth of the resolution. Without it, training is faster and
+            genuine low-resolution video is called fake.
     """
 
     def __init__(self, strong: bool = False) -> None:
+        self.p_white_balance = 0.35 if strong else 0.0
+        self.p_sharpen = 0.2 if strong else 0.0
         self.p_light = 0.4 if strong else 0.2
         self.p_colour = 0.5 if strong else 0.15
         self.p_grey = 0.05 if strong else 0.03
@@ -56,6 +58,9 @@ class FaceAugmentation:
             picture = F.adjust_hue(picture, float(rng.uniform(-0.03, 0.03)))
         if rng.random() < self.p_grey:
             picture = F.rgb_to_grayscale(picture, num_output_channels=3)
+        if rng.random() < self.p_white_balance:
+            gains = torch.from_numpy(np.exp(rng.normal(0, 0.12, (3, 1, 1))).astype(np.float32))
+            picture = (picture.float() * gains).clamp(0, 255).to(torch.uint8)
         picture = self._degrade(picture, rng)
         if rng.random() < 0.05:
             side = int(rng.uniform(0.1, 0.3) * height)
@@ -70,7 +75,12 @@ class FaceAugmentation:
         if rng.random() < self.p_resize:
             factor = float(rng.uniform(self.lowest_factor, 0.9))
             small = F.resize(picture, [int(height * factor), int(width * factor)], antialias=True)
-            picture = F.resize(small, [height, width], interpolation=v2.InterpolationMode.BILINEAR)
+            if rng.random() < self.p_jpeg:  # compressed while small, as video is
+                small = F.jpeg(small, int(rng.integers(40, 95)))
+            way = v2.InterpolationMode.BICUBIC if rng.random() < 0.5 else v2.InterpolationMode.BILINEAR
+            picture = F.resize(small, [height, width], interpolation=way)
+        if rng.random() < self.p_sharpen:
+            picture = F.adjust_sharpness(picture, float(rng.uniform(1.5, 4.0)))
         if rng.random() < self.p_noise:
             noise = torch.from_numpy(rng.normal(0, rng.uniform(2, 10), tuple(picture.shape)).astype(np.float32))
             picture = (picture.float() + noise).clamp(0, 255).to(torch.uint8)

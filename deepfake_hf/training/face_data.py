@@ -86,13 +86,17 @@ class BatchPlan:
 
 
 class PairedFaces(Dataset[tuple[Tensor, int]]):
-    """Items by (row, kind, step): kind 0 the stored picture, kind 1 a self-blend of it. Seeded by step and row."""
+    """Items by (row, kind, step): kind 0 the stored picture, kind 1 a self-blend of it. Seeded by step and row.
 
-    def __init__(self, rows: list[FaceRow], sizes: list[tuple[int, int]], seed: int, strong: bool = False) -> None:
+    ``strong_share`` of the items get the strong augmentation, the others the mild one.
+    """
+
+    def __init__(self, rows: list[FaceRow], sizes: list[tuple[int, int]], seed: int, strong_share: float = 0.0) -> None:
         self.rows = rows
         self.sizes = sizes
         self.seed = seed
-        self.augment = FaceAugmentation(strong)
+        self.strong_share = strong_share
+        self.mild, self.strong = FaceAugmentation(), FaceAugmentation(strong=True)
 
     def size_at(self, step: int) -> int:
         return next(size for until, size in self.sizes if step < until)
@@ -104,7 +108,8 @@ class PairedFaces(Dataset[tuple[Tensor, int]]):
         rgb, label = row.rgb(), row.label
         if kind == 1 and row.landmarks_xy is not None:
             rgb, label = self_blend(rgb, row.landmarks_xy, rng).rgb, FAKE
-        return to_tensor(self.augment(rgb, rng), self.size_at(step)), label
+        augment = self.strong if rng.random() < self.strong_share else self.mild
+        return to_tensor(augment(rgb, rng), self.size_at(step)), label
 
 
 class PairedBatches(Sampler[list[tuple[int, int, int]]]):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepfake_hf.errors import DataError
 from deepfake_hf.labels import FAKE, REAL
+from deepfake_hf.synthesis.self_rebuild import self_rebuild
 from deepfake_hf.synthesis.vocoders import FAMILIES
 from deepfake_hf.training.speech_augmentation import SpeechAugmentation
 from deepfake_hf.training.speech_data import GENUINE, SAMPLING_RATE, SpeechClip, read_clips, wave_path
@@ -69,26 +70,28 @@ class TwinSampler:
     Args:
         twins: The training clips.
         seed: Of the run.
-        groups: Clips in a batch; each gives ``per_class`` genuine and as many fake waveforms.
-        per_class: Waveforms of each class from one clip.
+        groups: Clips in a batch; each gives a window as genuine and as fake, one after the other.
         window_s: Shortest and longest window in seconds; one length is drawn for each batch.
         p_codec: Probability that a waveform comes from its codec version.
         p_augment: Probability that a waveform is augmented at all.
         ramp: Steps between which both probabilities rise from 0: a net that meets codecs and noise before it knows
             what to look for learns nothing (measured: loss stays at 0.69).
         exclude: Generators that are left out of the batches.
+        p_rebuild: Share of fakes that are self-rebuilt from the genuine window instead of taken from the cache.
+        estimate_phase: Whether self-rebuilding may use Griffin-Lim (not where that family is left out for a test).
         augmentation: What is done to both classes.
     """
 
     twins: list[Twins]
     seed: int
-    groups: int = 8
-    per_class: int = 2
-    window_s: tuple[float, float] = (2.0, 3.0)
+    groups: int = 24
+    window_s: tuple[float, float] = (1.0, 1.8)
     p_codec: float = 0.5
     p_augment: float = 0.7
     ramp: tuple[int, int] = (0, 0)
     exclude: tuple[str, ...] = ()
+    p_rebuild: float = 0.3
+    estimate_phase: bool = True
     augmentation: SpeechAugmentation = field(default_factory=SpeechAugmentation)
 
     def __post_init__(self) -> None:
@@ -107,19 +110,36 @@ class TwinSampler:
         if self.ramp == (0, 0):
             strength = 1.0
         waves: list[Wave] = []
-        labels: list[int] = []
         for _ in range(self.groups):
             twins = self._draw(rng)
             start, end = self._window(twins.clip, num_samples, rng)
-            for name in [GENUINE] * self.per_class + self._fakes(twins, rng):
-                versions = twins.waves[name]
-                use_codec = len(versions) > 1 and rng.random() < self.p_codec * strength
-                wave = twins.wave(name, int(rng.integers(1, len(versions))) if use_codec else 0)[start:end]
-                if rng.random() < self.p_augment * strength:
-                    wave = self.augmentation(wave, SAMPLING_RATE, rng)
-                waves.append(wave)
-                labels.append(REAL if name == GENUINE else FAKE)
-        return waves, np.asarray(labels, np.int64)
+            shared = int(rng.integers(2**31)) if rng.random() < 0.5 else None  # the same damage to both, half the time
+            for label in (REAL, FAKE):
+                way = np.random.default_rng(int(rng.integers(2**31)) if shared is None else shared)
+                waves.append(self._wave(twins, label, start, end, strength, rng, way))
+        return waves, np.tile(np.asarray([REAL, FAKE], np.int64), self.groups)
+
+    def _wave(
+        self,
+        twins: Twins,
+        label: int,
+        start: int,
+        end: int,
+        strength: float,
+        rng: np.random.Generator,
+        way: np.random.Generator,
+    ) -> Wave:
+        """``rng`` chooses the generator, ``way`` what happens to the sound afterwards."""
+        rebuilt = label == FAKE and rng.random() < self.p_rebuild
+        name = GENUINE if label == REAL or rebuilt else self._generator(twins, rng)
+        versions = twins.waves[name]
+        use_codec = len(versions) > 1 and way.random() < self.p_codec * strength
+        wave = twins.wave(name, int(rng.integers(1, len(versions))) if use_codec else 0)[start:end]
+        if rebuilt:
+            wave = self_rebuild(wave, SAMPLING_RATE, rng, self.estimate_phase)
+        if way.random() < self.p_augment * strength:
+            wave = self.augmentation(wave, SAMPLING_RATE, way)
+        return wave
 
     def _draw(self, rng: np.random.Generator) -> Twins:
         if self._extras and (not self._speakers or rng.random() < _EXTRA_SHARE):
@@ -133,12 +153,10 @@ class TwinSampler:
         start = int(rng.integers(low, max(high - num_samples, low) + 1))
         return start, min(start + num_samples, high)
 
-    def _fakes(self, twins: Twins, rng: np.random.Generator) -> list[str]:
+    def _generator(self, twins: Twins, rng: np.random.Generator) -> str:
         by_family: dict[str, list[str]] = defaultdict(list)
         for name in twins.waves:
             if name != GENUINE and name not in self.exclude:
                 by_family[FAMILIES.get(name, name)].append(name)
-        families = sorted(by_family)
-        rng.shuffle(families)
-        chosen = (families * self.per_class)[: self.per_class]
-        return [by_family[family][int(rng.integers(len(by_family[family])))] for family in chosen]
+        names = by_family[sorted(by_family)[int(rng.integers(len(by_family)))]]
+        return names[int(rng.integers(len(names)))]

@@ -15,7 +15,7 @@ import dataclasses
 import json
 import os
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -31,9 +31,8 @@ from deepfake_hf.synthesis.vocoders import resampling_path, vocode
 
 SAMPLING_RATE: Final = 16_000
 GENUINE: Final = "genuine"
-FAST_GENERATORS: Final = (
-    "world", "world_coarse", "griffin_lim", "griffin_lim_linear", "mel_magnitude", "phase_drift", "lpc",
-)  # fmt: skip
+FAST_GENERATORS: Final = ("world", "world_coarse", "griffin_lim", "mel_magnitude", "lpc", "cepstral")
+HELD_OUT_GENERATORS: Final = ("griffin_lim_linear", "phase_drift")  # too near the genuine ones to learn from: measured
 CODECS: Final[tuple[tuple[AudioCodec, tuple[int, int] | None], ...]] = (  # name, range of bit rates in bit/s
     ("mp3", (24_000, 128_000)),
     ("mp3", (48_000, 128_000)),
@@ -73,8 +72,9 @@ def plan_clips(
     train_s: float = 3.0,
     held_out_s: float = 3.5,
     num_extra: tuple[int, int] = (110, 60),
+    train_stretches: int = 4,
 ) -> list[SpeechClip]:
-    """Choose the stretches: speech only (Silero VAD), one a training speaker, two a held-out one, and some extras.
+    """Choose the stretches: speech only (Silero VAD), two a held-out speaker, and some extras without a speaker's name.
 
     Args:
         speech_dir: The folder with ``manifest.csv`` (columns file_name, speaker, duration_s, source).
@@ -82,6 +82,7 @@ def plan_clips(
         train_s: Longest training stretch in seconds.
         held_out_s: Longest stretch of ``dev`` and ``validation`` in seconds.
         num_extra: How many of ``wake_words`` and ``precise`` to take, at most 2 s each.
+        train_stretches: How many stretches of a training speaker at most.
 
     Raises:
         DataError: There is no manifest.
@@ -106,8 +107,8 @@ def plan_clips(
             continue
         split = split_of.get(row["speaker"], "train")
         longest_s = 2.0 if folder in left else (train_s if split == "train" else held_out_s)
-        wanted = 1 if split == "train" else 2
-        found = _speech_stretches(speech_dir / row["file_name"], longest_s, wanted, rng)
+        random_part, wanted = (2, 2) if split != "train" else (1, 1 if folder in left else train_stretches)
+        found = _speech_stretches(speech_dir / row["file_name"], longest_s, random_part, wanted, rng)
         for i, (start, length, speech) in enumerate(found):
             name = f"{row['file_name'].rsplit('.', 1)[0].replace('/', '-')}-{i}"
             speaker = row["speaker"] or folder
@@ -125,9 +126,12 @@ _vad: Any = None
 
 
 def _speech_stretches(
-    path: Path, longest_s: float, wanted: int, rng: np.random.Generator
+    path: Path, longest_s: float, random_part: int, wanted: int, rng: np.random.Generator
 ) -> list[tuple[int, int, tuple[int, int]]]:
-    """Up to ``wanted`` stretches that don't overlap, each with at least 0.6 s between first and last speech sample."""
+    """Up to ``wanted`` stretches that don't overlap, each with at least 0.6 s between first and last speech sample.
+
+    The first ``random_part`` of them lie together at a random place, the others before and after.
+    """
     from silero_vad import get_speech_timestamps, load_silero_vad
 
     global _vad
@@ -136,14 +140,14 @@ def _speech_stretches(
     spans = get_speech_timestamps(torch.from_numpy(waveform), _vad, sampling_rate=SAMPLING_RATE)
     length = int(longest_s * SAMPLING_RATE)
     found = []
-    room = max(len(waveform) - wanted * length, 0)
-    start = int(rng.integers(0, room + 1))
-    for _ in range(wanted):
+    first = int(rng.integers(0, max(len(waveform) - random_part * length, 0) + 1))
+    after = range(first, len(waveform), length)
+    before = range(first - length, -1, -length)
+    for start in (*after, *before)[: max(wanted, random_part)]:
         end = min(start + length, len(waveform))
         inside = [(max(s["start"], start), min(s["end"], end)) for s in spans if s["end"] > start and s["start"] < end]
         if inside and inside[-1][1] - inside[0][0] >= 0.6 * SAMPLING_RATE and end - start >= SAMPLING_RATE:
             found.append((start, end - start, (inside[0][0] - start, inside[-1][1] - start)))
-        start = end
     return found
 
 
@@ -185,7 +189,7 @@ def neural_generator(clip: SpeechClip) -> str:
 def make_speech_cache(
     speech_dir: str | Path, cache_dir: str | Path, seed: int = 0, neural: bool = True, codec_versions: int = 1
 ) -> None:
-    """Make or finish the twin cache: first the cheap generators of every clip, then HiFi-GAN, then codec versions.
+    """Make or finish the twin cache: held-out clips first, the cheap generators before HiFi-GAN, each with its codecs.
 
     Args:
         speech_dir: Folder with ``manifest.csv`` and the genuine clips, 16 kHz.
@@ -199,20 +203,28 @@ def make_speech_cache(
     if not (cache_dir / "clips.json").is_file():
         planned = plan_clips(speech_dir, seed)
         (cache_dir / "clips.json").write_text(json.dumps([dataclasses.asdict(clip) for clip in planned], indent=0))
-    clips = read_clips(cache_dir)
-    held_out_first = sorted(clips, key=lambda clip: (clip.split != "validation", seed_of(clip.name)))
-    for clip in tqdm(held_out_first, desc="cheap twins", mininterval=10):
-        _make_twins(speech_dir, cache_dir, clip, (GENUINE, *FAST_GENERATORS))
-    if codec_versions:
-        make_codec_versions(cache_dir, held_out_first, (GENUINE, *FAST_GENERATORS), codec_versions)
+    order = {"validation": 0, "dev": 1, "train": 2}
+    clips = sorted(
+        read_clips(cache_dir), key=lambda clip: (order[clip.split], clip.name.rsplit("-", 1)[1], seed_of(clip.name))
+    )
+    for clip in tqdm(clips, desc="cheap twins", mininterval=10):
+        names = (GENUINE, *FAST_GENERATORS, *(() if clip.split == "train" else HELD_OUT_GENERATORS))
+        _make_twins(speech_dir, cache_dir, clip, names, codec_versions)
     if neural:
-        for clip in tqdm(held_out_first, desc="neural twins", mininterval=10):
-            _make_twins(speech_dir, cache_dir, clip, (neural_generator(clip),))
-            if codec_versions:
-                make_codec_versions(cache_dir, [clip], (neural_generator(clip),), codec_versions)
+        for clip in tqdm(clips, desc="neural twins", mininterval=10):
+            _make_twins(speech_dir, cache_dir, clip, (neural_generator(clip),), codec_versions)
 
 
-def _make_twins(speech_dir: Path, cache_dir: Path, clip: SpeechClip, generators: Sequence[str]) -> None:
+def _make_twins(
+    speech_dir: Path, cache_dir: Path, clip: SpeechClip, generators: Sequence[str], codec_versions: int
+) -> None:
+    _make_waves(speech_dir, cache_dir, clip, generators)
+    for name in generators:
+        for k in range(codec_versions):
+            _make_codec_version(cache_dir, clip, name, k)
+
+
+def _make_waves(speech_dir: Path, cache_dir: Path, clip: SpeechClip, generators: Sequence[str]) -> None:
     missing = [name for name in generators if not wave_path(cache_dir, clip.name, name).is_file()]
     if not missing:
         return
@@ -224,23 +236,18 @@ def _make_twins(speech_dir: Path, cache_dir: Path, clip: SpeechClip, generators:
         write_wave(wave_path(cache_dir, clip.name, name), made)
 
 
-def make_codec_versions(cache_dir: Path, clips: Iterable[SpeechClip], generators: Sequence[str], versions: int) -> None:
-    """Send waves through random codecs. Genuine and fake draw from the same codecs and bit rates, each for itself."""
-    for clip in tqdm(list(clips), desc="codecs", mininterval=10, disable=None):
-        for name in generators:
-            for k in range(versions):
-                path = wave_path(cache_dir, clip.name, name, k)
-                source = wave_path(cache_dir, clip.name, name)
-                if path.is_file() or not source.is_file():
-                    continue
-                rng = np.random.default_rng(seed_of("codec", clip.name, name, k))
-                codec, limits = CODECS[int(rng.integers(len(CODECS)))]
-                bit_rate = None
-                if limits is not None:
-                    bit_rate = round(float(np.exp(rng.uniform(*np.log(limits)))) / 1000) * 1000
-                wave = read_wave(source)
-                made = codec_roundtrip(wave, SAMPLING_RATE, codec, bit_rate)
-                write_wave(path, fit_length(made, len(wave)))
+def _make_codec_version(cache_dir: Path, clip: SpeechClip, name: str, version: int) -> None:
+    """Send a wave through a random codec. Genuine and fake draw from the same codecs and bit rates, each for itself."""
+    path = wave_path(cache_dir, clip.name, name, version)
+    if path.is_file():
+        return
+    rng = np.random.default_rng(seed_of("codec", clip.name, name, version))
+    codec, limits = CODECS[int(rng.integers(len(CODECS)))]
+    bit_rate = None
+    if limits is not None:
+        bit_rate = round(float(np.exp(rng.uniform(*np.log(limits)))) / 1000) * 1000
+    wave = read_wave(wave_path(cache_dir, clip.name, name))
+    write_wave(path, fit_length(codec_roundtrip(wave, SAMPLING_RATE, codec, bit_rate), len(wave)))
 
 
 def fit_length(waveform: Wave, num_samples: int) -> Wave:

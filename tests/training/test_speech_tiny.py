@@ -10,20 +10,23 @@ import numpy as np
 import pytest
 
 from deepfake_hf.errors import DataError
+from deepfake_hf.media import write_audio
 from deepfake_hf.models import presets
 from deepfake_hf.training.speech import SpeechRecipe, train_speech
 from deepfake_hf.training.speech_augmentation import SpeechAugmentation
 from deepfake_hf.training.speech_batches import TwinSampler, read_twins
 from deepfake_hf.training.speech_data import (
+    FAST_GENERATORS,
     GENUINE,
     SpeechClip,
     fit_length,
-    make_codec_versions,
+    make_speech_cache,
     read_wave,
     wave_path,
     write_wave,
 )
 from deepfake_hf.training.speech_evaluation import windows_of
+from deepfake_hf.types import AudioTrack
 
 RATE = 16_000
 RECIPE = SpeechRecipe(
@@ -64,7 +67,7 @@ def test_batches_are_balanced_repeatable_and_without_the_left_out(cache: Path) -
     sampler = TwinSampler(twins, seed=3, groups=3)
     waves, labels = sampler.batch(5)
     again, _ = sampler.batch(5)
-    assert labels.mean() == 0.5 and len(waves) == 12
+    assert labels.tolist() == [0, 1] * 3 and len(waves) == 6
     assert all(np.array_equal(a, b) for a, b in zip(waves, again, strict=True))
     with pytest.raises(DataError):
         read_twins(cache, "train", "tape")
@@ -95,14 +98,23 @@ def test_augmentation_is_seeded_finite_and_none_is_none() -> None:
     assert np.isfinite(silent).all()
 
 
-def test_codec_versions_keep_length_and_are_not_made_twice(cache: Path) -> None:
-    clip = SpeechClip("c0", "", "test", "s0", "train", 0, RATE, (0, RATE))
-    make_codec_versions(cache, [clip], (GENUINE,), 1)
-    path = wave_path(cache, "c0", GENUINE, 0)
-    made_ns = path.stat().st_mtime_ns
-    assert len(read_wave(path)) == RATE
-    make_codec_versions(cache, [clip], (GENUINE,), 1)
-    assert path.stat().st_mtime_ns == made_ns
+def test_the_cache_is_finished_not_made_twice(tmp_path: Path) -> None:
+    speech_dir, cache = tmp_path / "speech", tmp_path / "cache"
+    cache.mkdir()
+    rng = np.random.default_rng(0)
+    speech_dir.mkdir()
+    write_audio(speech_dir / "c0.wav", AudioTrack(rng.normal(0, 0.1, 3 * RATE).astype(np.float32), RATE, 0.0), "wav")
+    clip = SpeechClip("c0-0", "c0.wav", "test", "s0", "train", 0, RATE, (0, RATE))
+    (cache / "clips.json").write_text(json.dumps([dataclasses.asdict(clip)]))
+    make_speech_cache(speech_dir, cache, neural=False)
+    files = sorted((cache / "wave").iterdir())
+    assert len(files) == 2 * (1 + len(FAST_GENERATORS))
+    assert all(len(read_wave(file)) == RATE for file in files)
+    made_ns = [file.stat().st_mtime_ns for file in files]
+    files[0].unlink()
+    make_speech_cache(speech_dir, cache, neural=False)
+    assert [file.stat().st_mtime_ns for file in files[1:]] == made_ns[1:]
+    assert files[0].is_file()
 
 
 def test_windows_cover_everything() -> None:

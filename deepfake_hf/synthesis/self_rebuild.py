@@ -1,0 +1,139 @@
+"""Self-rebuilt speech: a genuine clip whose short-time spectrum is lightly damaged the way a vocoder damages it.
+
+The counterpart for sound of self-blended faces (Shiohara & Yamasaki 2022, arXiv:2204.08376): instead of copying what
+one vocoder does, each call draws from what they all do: magnitudes through a mel bottleneck or smoothed, gains that
+ripple, phases that are estimated again or drift, bands that are replaced, tones and beats at a hop's rate (the
+upsampling layers of neural vocoders; Pons et al. 2021, arXiv:2010.14356).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import avg_pool1d, avg_pool2d, interpolate
+
+from deepfake_hf.synthesis.vocoders import through_mel
+
+Wave = NDArray[np.float32]
+
+
+def self_rebuild(waveform: Wave, sampling_rate: int, rng: np.random.Generator, estimate_phase: bool = True) -> Wave:
+    """Damage one clip.
+
+    Args:
+        waveform: float32 (num_samples,), genuine, at least 2,048 samples.
+        sampling_rate: Hz.
+        rng: Source of every choice.
+        estimate_phase: Whether Griffin-Lim is one of the ways; ``False`` where a test must not have seen it.
+
+    Returns:
+        float32 (num_samples,).
+    """
+    n_fft = int(rng.choice([400, 512, 800, 1024]))
+    hop = n_fft // 4
+    window = torch.hann_window(n_fft)
+    x = torch.from_numpy(np.ascontiguousarray(waveform, np.float32))
+    spec = torch.stft(x, n_fft, hop, window=window, return_complex=True)  # (F, T)
+    genuine = spec.abs().clamp_min(1e-7)
+    made = _magnitude(genuine, sampling_rate, rng)
+    weight = _band(len(made), rng)[:, None]
+    made = genuine ** (1.0 - weight) * made**weight
+    made = _with_phase(made, spec, weight, window, hop, rng, estimate_phase)
+    out = torch.istft(made, n_fft, hop, window=window, length=len(x))
+    return _upsampling_traces(out.numpy(), x.std().item(), rng).astype(np.float32)
+
+
+def _magnitude(genuine: torch.Tensor, sampling_rate: int, rng: np.random.Generator) -> torch.Tensor:
+    """At least one of: mel bottleneck, smoothing over time, smoothing over frequency, a rippling gain."""
+    chosen = rng.random(4) < (0.5, 0.35, 0.3, 0.3)
+    if not chosen.any():
+        chosen[int(rng.integers(2))] = True
+    made = genuine
+    if chosen[0]:
+        made = through_mel(made, sampling_rate, int(rng.choice([64, 80, 100, 128])))
+    if chosen[1]:
+        width = int(rng.choice([3, 5]))
+        made = avg_pool1d(made.log()[None], width, 1, width // 2, count_include_pad=False)[0].exp()
+    if chosen[2]:
+        width = int(rng.choice([3, 5, 9, 15]))
+        made = avg_pool1d(made.log().T[None], width, 1, width // 2, count_include_pad=False)[0].T.exp()
+    if chosen[3]:
+        made = made * torch.exp(_smooth_noise(made.shape, rng) * float(rng.uniform(0.15, 0.5)))
+    return made
+
+
+def _with_phase(
+    made: torch.Tensor,
+    spec: torch.Tensor,
+    weight: torch.Tensor,
+    window: torch.Tensor,
+    hop: int,
+    rng: np.random.Generator,
+    estimate: bool,
+) -> torch.Tensor:
+    way = int(rng.choice(4, p=[0.3, 0.25, 0.3, 0.15] if estimate else [0.45, 0.35, 0.0, 0.2]))
+    phase = spec / spec.abs().clamp_min(1e-9)
+    if way == 1:  # a smooth drift
+        drift = _smooth_noise(spec.shape, rng) * float(rng.uniform(0.5, 2.0))
+        phase = phase * torch.polar(torch.ones_like(drift), drift * weight)
+    elif way == 2:  # estimated again, from the genuine phase or from none
+        start = phase if rng.random() < 0.4 else None
+        phase = _estimated_phase(made, window, hop, int(rng.integers(2, 24)), start, rng)
+    elif way == 3:  # noise above a limit
+        limit = int(rng.uniform(0.3, 0.9) * len(made))
+        angles = torch.from_numpy(rng.uniform(-np.pi, np.pi, (len(made) - limit, made.shape[1])).astype(np.float32))
+        phase = torch.cat([phase[:limit], torch.polar(torch.ones_like(angles), angles)])
+    return made * phase
+
+
+def _estimated_phase(
+    magnitude: torch.Tensor,
+    window: torch.Tensor,
+    hop: int,
+    iterations: int,
+    start: torch.Tensor | None,
+    rng: np.random.Generator,
+) -> torch.Tensor:
+    """Griffin & Lim 1984 from a given phase: torchaudio's own starts from random phases or from zeros only."""
+    if start is None:
+        angles = torch.from_numpy(rng.uniform(-np.pi, np.pi, tuple(magnitude.shape)).astype(np.float32))
+        start = torch.polar(torch.ones_like(angles), angles)
+    phase, n_fft = start, len(window)
+    for _ in range(iterations):
+        wave = torch.istft(magnitude * phase, n_fft, hop, window=window)
+        again = torch.stft(wave, n_fft, hop, window=window, return_complex=True)
+        phase = again / again.abs().clamp_min(1e-9)
+    return phase
+
+
+def _band(num_bins: int, rng: np.random.Generator) -> torch.Tensor:
+    """Weights in [0, 1] (F,): mostly 1 everywhere; else only above or only below a frequency, with a soft edge."""
+    if rng.random() < 0.65:
+        return torch.ones(num_bins)
+    place = torch.arange(num_bins) / num_bins
+    weight = torch.sigmoid((place - float(rng.uniform(0.2, 0.6))) * 40.0)
+    return weight if rng.random() < 0.7 else 1.0 - weight
+
+
+def _smooth_noise(shape: torch.Size | tuple[int, int], rng: np.random.Generator) -> torch.Tensor:
+    """Noise of deviation 1 with a random smoothness over time and frequency: (F, T)."""
+    coarse = (max(2, shape[0] // int(rng.choice([2, 4, 8, 16]))), max(2, shape[1] // int(rng.choice([1, 2, 4]))))
+    noise = torch.from_numpy(rng.standard_normal((1, 1, *coarse), dtype=np.float32))
+    made = interpolate(noise, tuple(shape), mode="bilinear", align_corners=False)
+    made = avg_pool2d(made, 3, 1, 1, count_include_pad=False)[0, 0]
+    return made / made.std().clamp_min(1e-6)
+
+
+def _upsampling_traces(waveform: Wave, level: float, rng: np.random.Generator) -> Wave:
+    hop = float(rng.choice([2, 4, 8, 16, 32, 64, 128, 186, 256]))
+    period = max(2.0, hop * float(rng.choice([1.0, 16.0 / 22.05, 16.0 / 24.0])))  # layers at 16, 22.05 or 24 kHz
+    turns = np.arange(len(waveform), dtype=np.float64) / period
+    if rng.random() < 0.2:  # constant tones
+        orders = np.arange(1, int(min(period / 2, 12)) + 1)
+        tones = sum(rng.normal() * np.cos(2 * np.pi * (k * turns + rng.random())) for k in orders)
+        waveform = waveform + tones * level * 10.0 ** (rng.uniform(-60.0, -32.0) / 20.0)
+    if rng.random() < 0.2 and period > 32:  # beats
+        depth = float(rng.uniform(0.03, 0.25))
+        waveform = waveform * (1.0 + depth * np.cos(2 * np.pi * (turns + rng.random())))
+    return np.asarray(waveform)
