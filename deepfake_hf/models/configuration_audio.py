@@ -11,7 +11,8 @@ class AudioDetectorConfig(DetectorConfig):
     """Spectrogram front end x convolutions x optional Transformer encoder x pooled head.
 
     Args:
-        num_bins: Bins of ``input_values``.
+        num_bins: Values of ``input_values`` per frame.
+        num_channels: Pictures of equal size that a frame's values hold, one behind the other.
         widths: Channels of the convolution blocks.
         time_strides: Stride in time of each block.
         bin_strides: Stride in frequency of each block.
@@ -23,7 +24,7 @@ class AudioDetectorConfig(DetectorConfig):
         **kwargs: Of :class:`DetectorConfig` and of ``PretrainedConfig``.
 
     Raises:
-        ValueError: The block lists differ in length, or the heads don't divide the width.
+        ValueError: The block lists differ in length, the heads don't divide the width or the channels the bins.
     """
 
     model_type = "deepfake_hf_audio"
@@ -31,6 +32,7 @@ class AudioDetectorConfig(DetectorConfig):
     def __init__(
         self,
         num_bins: int = 242,
+        num_channels: int = 1,
         widths: list[int] | None = None,
         time_strides: list[int] | None = None,
         bin_strides: list[int] | None = None,
@@ -42,7 +44,10 @@ class AudioDetectorConfig(DetectorConfig):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if num_bins % num_channels:
+            raise ValueError(f"{num_channels} channels don't divide num_bins {num_bins}. Choose a divisor.")
         self.num_bins = num_bins
+        self.num_channels = num_channels
         self.widths = list(widths or [16, 32, 64, 96, 128])
         self.time_strides = list(time_strides or [2, 2, 2, 1, 1])
         self.bin_strides = list(bin_strides or [2, 2, 2, 2, 2])

@@ -28,7 +28,7 @@ class AudioDetectorForAudioClassification(DetectorModel):
     def __init__(self, config: AudioDetectorConfig) -> None:
         super().__init__(config)
         self.input_norm = nn.BatchNorm1d(config.num_bins)
-        channels, bins, blocks = 1, config.num_bins, []
+        channels, bins, blocks = config.num_channels, config.num_bins // config.num_channels, []
         plan = zip(config.widths, config.time_strides, config.bin_strides, config.convs_per_block, strict=True)
         for width, time_stride, bin_stride, num_convs in plan:
             blocks.append(MaskedConvBlock(channels, width, time_stride, bin_stride, num_convs))
@@ -83,7 +83,8 @@ class AudioDetectorForAudioClassification(DetectorModel):
         if attention_mask is not None:
             mask = attention_mask.bool()
         x = self.input_norm(input_values.transpose(1, 2)).transpose(1, 2)  # (B, L, F)
-        x = (x * mask[..., None])[:, None].contiguous(memory_format=torch.channels_last)  # (B, 1, L, F)
+        x = (x * mask[..., None]).unflatten(2, (self.config.num_channels, -1)).transpose(1, 2)  # (B, C, L, F)
+        x = x.contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             x, mask = block(x, mask)
         x = self.project_norm(self.project(x.permute(0, 2, 1, 3).flatten(2)))  # (B, L', D)

@@ -9,6 +9,7 @@ import torch
 from transformers import BatchFeature, SequenceFeatureExtractor
 
 _KINDS = ("log_linear", "log_mel")
+_PARTS = 8  # short windows in a hop
 
 
 class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
@@ -32,9 +33,13 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
         floor_db: Floor, dB.
         mean_db: Subtracted, dB.
         std_db: Divided by, dB.
+        short_win_length: Hann window and FFT size, in samples, of a second spectrogram of the same shape behind the
+            first, or 0 for none. It has an eighth of the bands and eight times the frames: value ``8 * k + t`` of a
+            frame is band ``k`` at its ``t``-th eighth, so that both pictures have the same frequency in the same
+            place. A long window shows harmonics; a short one shows pulses, and so what a vocoder does to phases.
 
     Raises:
-        ValueError: The kind is unknown or the frequencies don't fit the sampling rate.
+        ValueError: The kind is unknown or the frequencies and windows don't fit the sampling rate and each other.
     """
 
     model_input_names = ["input_values", "attention_mask"]
@@ -54,6 +59,7 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
         floor_db: float = -75.0,
         mean_db: float = -35.0,
         std_db: float = 18.0,
+        short_win_length: int = 0,
         **kwargs: Any,
     ) -> None:
         if kind not in _KINDS:
@@ -69,8 +75,18 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
         hertz = np.arange(n_fft // 2 + 1) * sampling_rate / n_fft
         kept = np.flatnonzero((hertz >= min_hz) & (hertz <= max_hz))
         num_bins = len(kept) if kind == "log_linear" else num_mel_bins
+        self.short_win_length = short_win_length
+        if short_win_length:
+            too_long = hop_length + short_win_length > win_length
+            if num_bins % _PARTS or hop_length % _PARTS or too_long or num_bins // _PARTS > short_win_length // 2:
+                raise ValueError(
+                    f"{num_bins} bins, a hop of {hop_length} and windows of {win_length} and {short_win_length} "
+                    f"samples don't fit: {_PARTS} must divide bins and hop, the long window must hold the hop and a short one, "
+                    f"and the short one must have an FFT bin for every {_PARTS} bins."
+                )
+        num_bins *= self.num_channels
         if feature_size not in (0, num_bins):
-            raise ValueError(f"feature_size is {feature_size}, but {kind} gives {num_bins} bins. Leave it 0.")
+            raise ValueError(f"feature_size is {feature_size}, but {kind} gives {num_bins} values. Leave it 0.")
         kwargs.pop("return_attention_mask", None)
         super().__init__(
             feature_size=num_bins,
@@ -79,6 +95,11 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
             return_attention_mask=True,
             **kwargs,
         )
+
+    @property
+    def num_channels(self) -> int:
+        """Spectrograms behind one another in a frame."""
+        return 2 if self.short_win_length else 1
 
     def num_frames(self, num_samples: int) -> int:
         """How many frames a clip of this many samples gives (at least one)."""
@@ -91,7 +112,7 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
             waveform: (num_samples,) mono sound of any level.
 
         Returns:
-            float32 (L, num_bins).
+            float32 (L, feature_size).
 
         Raises:
             ValueError: The clip is empty, has more than one dimension, or is not finite.
@@ -113,9 +134,22 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
         else:
             step = self.sampling_rate / self.n_fft
             first = int(np.ceil(self.min_hz / step - 1e-9))
-            power = power[:, first : first + self.feature_size]
+            power = power[:, first : first + self.feature_size // self.num_channels]
+        if self.short_win_length:
+            power = torch.cat([power, self._short_power(x, len(power))], dim=1)
         decibel = 10.0 * torch.log10(power + 10.0 ** (self.floor_db / 10.0))
         return ((decibel - self.mean_db) / self.std_db).numpy()
+
+    def _short_power(self, x: torch.Tensor, num_frames: int) -> torch.Tensor:
+        """(num_samples,) -> (L, num_bins): in each frame, ``_PARTS`` short windows about its middle, band by band."""
+        size, hop = self.short_win_length, self.hop_length // _PARTS
+        num_bands = self.feature_size // self.num_channels // _PARTS
+        first = ((self.win_length - self.hop_length) // 2 - (size - hop) // 2) // hop
+        pieces = x.unfold(0, size, hop)  # (S, size)
+        places = torch.arange(num_frames)[:, None] * _PARTS + first + torch.arange(_PARTS)  # (L, parts)
+        window = torch.hann_window(size)
+        power = torch.fft.rfft(pieces * window).abs().square() * (2.0 / window.sum() ** 2)
+        return power[places, 1 : num_bands + 1].transpose(1, 2).flatten(1)
 
     def _mel_bank(self) -> torch.Tensor:
         from transformers.audio_utils import mel_filter_bank
@@ -147,7 +181,7 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
             return_tensors: ``"pt"``, ``"np"`` or None.
 
         Returns:
-            ``input_values`` float32 (B, L, num_bins), ``attention_mask`` int64 (B, L), 1 real and 0 padding.
+            ``input_values`` float32 (B, L, feature_size), ``attention_mask`` int64 (B, L), 1 real and 0 padding.
 
         Raises:
             ValueError: The rate is another one, or a clip is empty or not one-dimensional.

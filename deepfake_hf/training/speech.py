@@ -70,7 +70,9 @@ def build_speech_model(preset: str) -> tuple[AudioDetectorForAudioClassification
         names = [name for name, value in PRESETS.items() if value.kind == "audio"]
         raise UsageError(f"preset {preset!r}", "it is not an audio system", f"use one of {names}")
     extractor = SpectrogramFeatureExtractor(**row.processor)
-    config = AudioDetectorConfig(**{**row.config, "num_bins": extractor.feature_size})
+    config = AudioDetectorConfig(
+        **{**row.config, "num_bins": extractor.feature_size, "num_channels": extractor.num_channels}
+    )
     return AudioDetectorForAudioClassification(config), extractor
 
 

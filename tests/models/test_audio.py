@@ -25,10 +25,10 @@ def _tiny(**changes) -> AudioDetectorForAudioClassification:
     return AudioDetectorForAudioClassification(AudioDetectorConfig(**{**settings, **changes})).eval()
 
 
-@pytest.mark.parametrize("layers", [0, 1])
+@pytest.mark.parametrize(("layers", "channels"), [(0, 1), (1, 1), (0, 2)])
 @pytest.mark.parametrize("length", [1, 30, 33])
-def test_padding_never_changes_the_answer(layers: int, length: int) -> None:
-    model = _tiny(encoder_layers=layers)
+def test_padding_never_changes_the_answer(layers: int, channels: int, length: int) -> None:
+    model = _tiny(encoder_layers=layers, num_channels=channels)
     clip = torch.randn(1, length, 40)
     padded = torch.full((1, 50, 40), 7.0)  # garbage, not zeros: the mask alone must decide
     padded[:, :length] = clip

@@ -52,6 +52,36 @@ def test_agrees_with_scipy() -> None:
     assert np.allclose(extractor.spectrogram(wave), expected, atol=0.05)
 
 
+_SHORT = {"n_fft": 1024, "win_length": 1024, "hop_length": 256, "min_hz": 100.0, "short_win_length": 128}
+
+
+def test_the_short_windows_show_when_and_where() -> None:
+    extractor = SpectrogramFeatureExtractor(**_SHORT)
+    assert (extractor.feature_size, extractor.num_channels) == (960, 2)
+    time_s = np.arange(16_000) / 16_000
+    burst = np.sin(2 * np.pi * 3_000 * time_s) * (np.abs(time_s - 0.5) < 0.004)
+    made = extractor.spectrogram(burst.astype(np.float32))[:, 480:].reshape(-1, 60, 8)
+    frame, band, part = np.unravel_index(made.argmax(), made.shape)
+    assert band == 3_000 // 125 - 1
+    middle = frame * 256 + 320 + part * 32 + 64  # of that short window, samples
+    assert abs(middle - 8_000) <= 96
+    assert np.allclose(extractor.spectrogram(burst)[:, :480], SpectrogramFeatureExtractor(
+        **{**_SHORT, "short_win_length": 0}
+    ).spectrogram(burst))  # fmt: skip
+
+
+@pytest.mark.parametrize("change", [{"short_win_length": 64}, {"hop_length": 252}, {"min_hz": 60.0}])
+def test_short_windows_that_do_not_fit_are_refused(change) -> None:
+    with pytest.raises(ValueError, match="don't fit"):
+        SpectrogramFeatureExtractor(**{**_SHORT, **change})
+
+
+@pytest.mark.parametrize("num_samples", [1, 1_024, 1_279, 1_280])
+def test_the_shortest_clips_with_short_windows(num_samples: int) -> None:
+    extractor = SpectrogramFeatureExtractor(**_SHORT)
+    assert extractor.spectrogram(_noise(num_samples)).shape == (extractor.num_frames(num_samples), 960)
+
+
 def test_save_and_load(tmp_path) -> None:
     SpectrogramFeatureExtractor(kind="log_mel", num_mel_bins=64, hop_length=200).save_pretrained(tmp_path)
     loaded = SpectrogramFeatureExtractor.from_pretrained(tmp_path)
