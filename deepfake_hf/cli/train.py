@@ -24,7 +24,10 @@ def face(
     mixed_precision: Annotated[str | None, typer.Option(help="bf16, fp16 or no.")] = None,
     start_from: Annotated[Path | None, typer.Option(help="A trained model to go on from, instead of ImageNet.")] = None,
     strong_share: Annotated[float | None, typer.Option(help="Share of crops (0 to 1) degraded strongly.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="One size all through; default: the recipe's ladder.")] = None,
+    sizes: Annotated[
+        str | None,
+        typer.Option(help="Sides in px, each with the share of the steps it lasts to: 160:0.35,192:1."),
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")] = False,
 ) -> None:
@@ -40,7 +43,7 @@ def face(
         "mixed_precision": mixed_precision,
         "start_from": str(start_from) if start_from else None,
         "strong_share": strong_share,
-        "sizes": ((1.0, image_size),) if image_size else None,
+        "sizes": _size_ladder(sizes) if sizes else None,
     }
     recipe = dataclasses.replace(
         FaceRecipe(data=str(data), out=str(out)), **{key: value for key, value in asked.items() if value is not None}
@@ -166,11 +169,27 @@ def results(
     bundle: Annotated[Path | None, typer.Option(help="Default: the weights in the box.")] = None,
     out: Path = Path("docs/results.md"),
 ) -> None:
-    """Run the detector over whole files and write the page of results."""
+    """Run the detector over whole files, write the page of results, and note the verdicts in the bundle's figures."""
     from deepfake_hf.detector import Detector
+    from deepfake_hf.hub.card import FIGURES
     from deepfake_hf.training.results_page import write_results
 
-    write_results(Detector.from_pretrained(bundle), video, swaps, speech, cache, work, out)
+    detector = Detector.from_pretrained(bundle)
+    counts = write_results(detector, video, swaps, speech, cache, work, out)
+    path = detector.bundle.path / FIGURES
+    path.write_text(json.dumps({**json.loads(path.read_text()), "whole_media": counts}, indent=2) + "\n")
+
+
+def _size_ladder(text: str) -> tuple[tuple[float, int], ...]:
+    """``160:0.35,192:1`` to ``((0.35, 160), (1.0, 192))``."""
+    try:
+        ladder = tuple((float(until), int(side)) for side, until in (part.split(":") for part in text.split(",")))
+    except ValueError:
+        ladder = ()
+    shares = [until for until, _ in ladder]
+    if not ladder or shares != sorted(shares) or shares[-1] != 1.0 or min(side for _, side in ladder) < 32:
+        raise typer.BadParameter(f"--sizes {text}: give sides of 32 px or more with rising shares to 1: 160:0.35,192:1")
+    return ladder
 
 
 def _threads(count: int | None) -> None:

@@ -56,24 +56,26 @@ def _joined_sound(clips: Sequence[Path], seconds: float, rate: int) -> np.ndarra
     raise AssertionError("unreachable: itertools.cycle ends only where there is no clip")
 
 
-def verdict_counts(results: Sequence[DetectionResult]) -> str:
-    """For example ``12 real, 1 uncertain, 1 no_face``."""
-    counts = Counter(str(result.verdict or result.status) for result in results)
-    return ", ".join(f"{count} {word}" for word, count in counts.most_common())
+def verdict_counts(results: Sequence[DetectionResult]) -> dict[str, int]:
+    """How often each verdict, or status where there is none, was given: for example ``{"real": 12, "no_face": 1}``."""
+    return dict(Counter(str(result.verdict or result.status) for result in results).most_common())
+
+
+def counts_text(counts: dict[str, int]) -> str:
+    """For example ``12 real, 1 no_face``."""
+    return ", ".join(f"{count} {word}" for word, count in counts.items())
 
 
 def set_row(name: str, results: Sequence[DetectionResult]) -> str:
     """One line of the table over sets: n, verdicts, shares at the limits, mean coverage, quantiles of P(fake)."""
     scored = [result for result in results if result.p_fake is not None]
-    share = len(scored) / max(1, len(results))
+    start = f"| {name} | {len(results)} | {counts_text(verdict_counts(results))} |"
+    start += f" {len(scored) / max(1, len(results)):.2f} |"
     if not scored:
-        return f"| {name} | {len(results)} | {verdict_counts(results)} | {share:.2f} | – | – |"
+        return f"{start} – | – |"
     fakes = sum(result.verdict is Verdict.FAKE for result in scored)
     low, middle, high = np.quantile([result.p_fake for result in scored], [0.05, 0.5, 0.95])
-    return (
-        f"| {name} | {len(results)} | {verdict_counts(results)} | {share:.2f} | {fakes / len(results):.3f} | "
-        f"{low:.3f} / {middle:.3f} / {high:.3f} |"
-    )
+    return f"{start} {fakes / len(results):.3f} | {low:.3f} / {middle:.3f} / {high:.3f} |"
 
 
 def auc_line(genuine: Sequence[DetectionResult], fake: Sequence[DetectionResult]) -> str:

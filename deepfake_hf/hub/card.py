@@ -42,6 +42,7 @@ def render_card(bundle: Bundle) -> str:
             speech=figures["speech"],
             loo=figures["speech"]["leave_one_generator_out"],
             landmarks=figures["landmarks"],
+            whole=figures["whole_media"],
             recipe=figures["face"]["recipe"],
         )
     except (KeyError, jinja2.UndefinedError) as error:

@@ -81,8 +81,8 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
             if num_bins % _PARTS or hop_length % _PARTS or too_long or num_bins // _PARTS > short_win_length // 2:
                 raise ValueError(
                     f"{num_bins} bins, a hop of {hop_length} and windows of {win_length} and {short_win_length} "
-                    f"samples don't fit: {_PARTS} must divide bins and hop, the long window must hold the hop and a short one, "
-                    f"and the short one must have an FFT bin for every {_PARTS} bins."
+                    f"samples don't fit: {_PARTS} must divide bins and hop, the long window must hold the hop and a "
+                    f"short one, and the short one must have an FFT bin for every {_PARTS} bins."
                 )
         num_bins *= self.num_channels
         if feature_size not in (0, num_bins):

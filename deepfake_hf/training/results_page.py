@@ -9,10 +9,12 @@ from pathlib import Path
 from deepfake_hf.detector import Detector
 from deepfake_hf.evaluation.whole_media import (
     auc_line,
+    counts_text,
     file_rows,
     join_clips,
     join_sound,
     set_row,
+    verdict_counts,
 )
 from deepfake_hf.training.speech_data import read_clips
 from deepfake_hf.types import DetectionResult, Verdict
@@ -25,7 +27,7 @@ _FILES_HEAD = "| file | verdict | P(fake) | by branch | coverage |\n|---|---|---
 
 def write_results(
     detector: Detector, video: Path, swaps: Path, speech: Path, cache: Path, work: Path, out: Path
-) -> None:
+) -> dict[str, str]:
     """Measure and write.
 
     Args:
@@ -36,6 +38,9 @@ def write_results(
         cache: the twin cache, for which speakers were held out.
         work: scratch folder for joined files.
         out: the page.
+
+    Returns:
+        The verdicts on each set in words, for the card.
     """
     work.mkdir(parents=True, exist_ok=True)
 
@@ -53,7 +58,7 @@ def write_results(
         "(`fake` at or above the FPR-1 % limit, `real` below the FPR-5 % one). The video folders hold six people; GRID "
         "is one speaker. The swaps are landmark face swaps made by `python train.py swap` from these same clips, a "
         "method that was in no training run. None of these clips was used in training, calibration or thresholds, but "
-        "false alarms on them led to the last, strongly degraded part of the training: they are no untouched test.",
+        "false alarms on them led to training on degraded crops: they are no untouched test.",
         "## Sets",
         _SETS_HEAD,
         set_row("talking, genuine", talking),
@@ -85,12 +90,14 @@ def write_results(
             joined.append(path)
         page.append(set_row(f"LibriSpeech held-out speakers joined, {seconds} s", run(joined)))
     page += ["", "## Files", _FILES_HEAD, file_rows(talking), file_rows(swapped)]
-    page += ["", "GRID clips that were not called `real`:", "", _FILES_HEAD]
-    page.append(file_rows([result for result in grid if result.verdict is not Verdict.REAL]) or "| none | | | | |")
+    page += ["", "GRID clips that were called `fake`:", "", _FILES_HEAD]
+    page.append(file_rows([result for result in grid if result.verdict is Verdict.FAKE]) or "| none | | | | |")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n".join(_spaced(page)) + "\n")
     everything = [*talking, *grid, *swapped, *spoken]
     (work / "results.jsonl").write_text("".join(json.dumps(result.to_dict()) + "\n" for result in everything))
+    sets = {"talking": talking, "grid": grid, "swaps": swapped, "speech": spoken}
+    return {name: f"{len(found)}: {counts_text(verdict_counts(found))}" for name, found in sets.items()}
 
 
 def _spaced(lines: Sequence[str]) -> list[str]:

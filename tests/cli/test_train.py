@@ -1,0 +1,27 @@
+"""The options of ``train.py`` that are more than a value."""
+
+from __future__ import annotations
+
+import pytest
+from typer import BadParameter
+from typer.testing import CliRunner
+
+from deepfake_hf.cli.train import _size_ladder, app
+
+
+def test_a_ladder_of_sizes() -> None:
+    assert _size_ladder("160:0.35,192:1") == ((0.35, 160), (1.0, 192))
+    assert _size_ladder("224:1") == ((1.0, 224),)
+
+
+@pytest.mark.parametrize("text", ["160", "160:1,192:0.5", "10:1", "a:b", "160:0.5", ""])
+def test_other_ladders_are_refused(text: str) -> None:
+    with pytest.raises(BadParameter, match="--sizes"):
+        _size_ladder(text)
+
+
+def test_every_command_has_help() -> None:
+    made = CliRunner().invoke(app, ["--help"])
+    assert made.exit_code == 0
+    for name in ("face", "speech", "speech-data", "landmarks", "bundle", "card", "swap", "results"):
+        assert name in made.output
