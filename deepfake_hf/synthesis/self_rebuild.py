@@ -2,7 +2,7 @@
 
 The counterpart for sound of self-blended faces (Shiohara & Yamasaki 2022, arXiv:2204.08376): instead of copying what
 one vocoder does, each call draws from what they all do: magnitudes through a mel bottleneck or smoothed, gains that
-ripple, phases that are estimated again or drift, bands that are replaced, and the tones that upsampling layers leave at
+ripple, phases that are estimated again or drift, bands that are replaced, noise between harmonics, and the tones that upsampling layers leave at
 multiples of their rate (Pons et al. 2021, arXiv:2010.14356; HiFi-GAN's stand 3 to 4 dB above the floor at multiples of
 86 Hz in the ``dev`` clips here).
 """
@@ -37,12 +37,14 @@ def self_rebuild(waveform: Wave, sampling_rate: int, rng: np.random.Generator, e
     x = torch.from_numpy(np.ascontiguousarray(waveform, np.float32))
     spec = torch.stft(x, n_fft, hop, window=window, return_complex=True)  # (F, T)
     genuine = spec.abs().clamp_min(1e-7)
-    damaged = rng.random() < 0.7
+    damaged = rng.random() < 0.9
     if damaged:
         weight = _band(len(genuine), rng)[:, None]
         made = genuine ** (1.0 - weight) * _magnitude(genuine, sampling_rate, rng) ** weight
         spec = _with_phase(made, spec, weight, window, hop, rng, estimate_phase)
-    if not damaged or rng.random() < 0.35:
+    if rng.random() < 0.3:
+        spec = spec + _noise_between(genuine, rng)
+    if not damaged or rng.random() < 0.2:
         comb = torch.stft(_comb(len(x), sampling_rate, rng), n_fft, hop, window=window, return_complex=True)
         spec = spec + comb * _comb_gain(genuine, comb, rng)
     out = torch.istft(spec, n_fft, hop, window=window, length=len(x))
@@ -130,6 +132,14 @@ def _smooth_noise(shape: torch.Size | tuple[int, int], rng: np.random.Generator)
     return made / made.std().clamp_min(1e-6)
 
 
+def _noise_between(genuine: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Noise that follows the envelope and so fills the valleys between harmonics: complex64 (F, T)."""
+    envelope = avg_pool2d(genuine[None, None], (25, 3), 1, (12, 1), count_include_pad=False)[0, 0]
+    noise = rng.standard_normal((2, *genuine.shape), dtype=np.float32)
+    level = 10.0 ** (float(rng.uniform(-26.0, -12.0)) / 20.0)
+    return torch.complex(*torch.from_numpy(noise)) * envelope * level
+
+
 def _comb(num_samples: int, sampling_rate: int, rng: np.random.Generator) -> torch.Tensor:
     """Tones at multiples of a layer's rate, as strided layers leave them: float32 (num_samples,), of any level."""
     layer_hz = float(np.exp(rng.uniform(np.log(30.0), np.log(400.0))))
@@ -146,9 +156,9 @@ def _comb(num_samples: int, sampling_rate: int, rng: np.random.Generator) -> tor
 def _comb_gain(genuine: torch.Tensor, comb: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     """What scales the comb's spectrum: to the quiet floor of each frequency, or to follow the speech: (F, 1 or T)."""
     if rng.random() < 0.6:
-        level, gain_db = genuine.quantile(0.2, dim=1, keepdim=True), float(rng.uniform(-12.0, 4.0))
+        level, gain_db = genuine.quantile(0.2, dim=1, keepdim=True), float(rng.uniform(-6.0, 6.0))
     else:
-        level, gain_db = genuine, float(rng.uniform(-30.0, -10.0))
+        level, gain_db = genuine, float(rng.uniform(-24.0, -8.0))
     level = avg_pool2d(level[None, None], (31, 1), 1, (15, 0), count_include_pad=False)[0, 0]
     mean = avg_pool2d(comb.abs().mean(1, keepdim=True)[None, None], (31, 1), 1, (15, 0), count_include_pad=False)[0, 0]
     return level / mean.clamp_min(1e-9) * 10.0 ** (gain_db / 20.0)

@@ -47,7 +47,7 @@ class SpeechRecipe:
     pair_weight: float = 0.5
     groups: int = 24
     window_s: tuple[float, float] = (1.0, 1.8)
-    p_rebuild: float = 0.4
+    p_rebuild: float = 0.3
     p_codec: float = 0.3
     p_augment: float = 0.35
     ramp: tuple[float, float] = (0.15, 0.5)
