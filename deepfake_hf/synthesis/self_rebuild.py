@@ -2,9 +2,9 @@
 
 The counterpart for sound of self-blended faces (Shiohara & Yamasaki 2022, arXiv:2204.08376): instead of copying what
 one vocoder does, each call draws from what they all do: magnitudes through a mel bottleneck or smoothed, gains that
-ripple, phases that are estimated again or drift, bands that are replaced, noise between harmonics, and the tones that upsampling layers leave at
-multiples of their rate (Pons et al. 2021, arXiv:2010.14356; HiFi-GAN's stand 3 to 4 dB above the floor at multiples of
-86 Hz in the ``dev`` clips here).
+ripple, phases that are estimated again or drift, bands that are replaced, noise between harmonics, and the tones that
+upsampling layers leave at multiples of their rate (Pons et al. 2021, arXiv:2010.14356; HiFi-GAN's stand 3 to 4 dB above
+the quiet floor at multiples of 86 Hz in the ``dev`` clips here).
 """
 
 from __future__ import annotations
