@@ -79,7 +79,7 @@ def train_face(recipe: FaceRecipe, resume: bool = False) -> Path:
     """Train and save the best averaged weights.
 
     Returns:
-        The folder of the saved model; ``log.jsonl`` beside it holds a line per evaluation.
+        The folder of the saved model; ``log.jsonl`` beside it holds a line per evaluation, ``last`` the last average.
     """
     set_seed(recipe.seed)
     accelerator = Accelerator(mixed_precision=recipe.mixed_precision, cpu=not torch.cuda.is_available())
@@ -142,6 +142,7 @@ def train_face(recipe: FaceRecipe, resume: bool = False) -> Path:
             (checkpoint / "progress.json").write_text(json.dumps({"step": done, "best": best, "stale": stale}))
             if stale >= recipe.patience:
                 break
+    _save_average(accelerator.unwrap_model(model), average, out / "last")
     return out / "model"
 
 
