@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deepfake_hf._version import __version__
+from deepfake_hf.cli.hub import app as hub_app
 
 app = typer.Typer(
     name="deepfake-hf",
@@ -17,6 +18,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
 )
+
+
+app.add_typer(hub_app, name="hub")
 
 
 def _version(asked: bool) -> None:
