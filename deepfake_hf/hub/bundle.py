@@ -36,7 +36,9 @@ class Bundle:
     """A checked bundle on disk.
 
     ``branches`` maps a branch name (``face``, ``speech``) to its kind; each has a folder of that name. ``weights`` is
-    ``trained`` or ``random``; ``sha256`` is :func:`bundle_hash`.
+    ``trained`` or ``random``; ``sha256`` is :func:`bundle_hash`. Of a third-party classifier (``weights`` is
+    ``third-party``) ``path`` is the branch's own folder, ``calibrations`` is empty, and ``meaning`` says for each
+    output of its head REAL or FAKE; elsewhere it is None.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class Bundle:
     weights: str
     sha256: str
     manifest: dict[str, Any]
+    meaning: tuple[int, ...] | None = None
 
     @property
     def label(self) -> str:

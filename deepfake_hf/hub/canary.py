@@ -46,6 +46,10 @@ class CanaryAnswer:
         """Both scores are within ``TOLERANCE`` of the stored ones."""
         return bool(np.allclose(self.found, self.expected, rtol=0, atol=TOLERANCE))
 
+    @property
+    def agrees(self) -> bool:
+        return self.polarity_agrees and self.numbers_agree
+
     def __str__(self) -> str:
         scores = f"genuine {self.found[0]:+.3f}, fake {self.found[1]:+.3f}"
         stored = f"stored {self.expected[0]:+.3f}, {self.expected[1]:+.3f}, tolerance {TOLERANCE}"

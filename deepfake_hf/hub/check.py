@@ -116,7 +116,7 @@ def _loading(bundle: Bundle) -> str:
 def _canary(bundle: Bundle) -> str:
     answers = score_canary(bundle)
     text = "; ".join(f"{answer.branch}: {answer}" for answer in answers)
-    if not all(answer.polarity_agrees and answer.numbers_agree for answer in answers):
+    if not all(answer.agrees for answer in answers):
         raise BundleError(f"{bundle.path} does not answer as it did when it was packed", text, "do not use it")
     return text
 

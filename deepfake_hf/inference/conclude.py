@@ -24,7 +24,6 @@ from deepfake_hf.types import (
     WindowScore,
 )
 
-
 UNCALIBRATED = "P(fake) is this model's own and not calibrated: nobody has measured how often genuine media reach it"
 
 
@@ -155,7 +154,9 @@ def _reason(verdict: Verdict, fused: Fused, limits: OperatingBand | None, silent
         where = {
             Verdict.FAKE: f"is at or above the fake limit {limits.fake_at:.3f}",
             Verdict.REAL: f"is below the real limit {limits.real_below:.3f}",
-            Verdict.UNCERTAIN: f"lies between the limits {limits.real_below:.3f} (real) and {limits.fake_at:.3f} (fake)",
+            Verdict.UNCERTAIN: (
+                f"lies between the limits {limits.real_below:.3f} (real) and {limits.fake_at:.3f} (fake)"
+            ),
         }[verdict]
     unheard = "".join(f"; {branch.branch} not scored: {branch.reason}" for branch in silent)
     return f"{who}{chosen}: P(fake) {fused.p_fake:.3f} {where}{unheard}"

@@ -20,8 +20,8 @@ COMMIT = "c" * 40
 class Hub:
     """Repositories with their visibility and files, and the stored large objects; a context manager.
 
-    ``reject`` answers the next uploads of a large object with 403; ``on_upload`` is called in the middle of one, with
-    its number from 1 on.
+    A repository whose name ends in ``refused`` takes no large object. ``on_upload`` is called in the middle of the
+    upload of one, with its number from 1 on.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,6 @@ class Hub:
         self.files: dict[str, dict[str, bytes]] = {}
         self.objects: dict[str, bytes] = {}
         self.uploads: list[str] = []
-        self.reject = False
         self.on_upload: Any = lambda number: None
         hub = self
 
@@ -92,8 +91,12 @@ class _Handler(BaseHTTPRequestHandler):
         elif path.endswith("/info/lfs/objects/batch"):
             objects = []
             for one in json.loads(self.body())["objects"]:
-                actions = {"actions": {"upload": {"href": f"{hub.address}/objects/{one['oid']}"}}}
-                objects.append(one | ({} if one["oid"] in hub.objects else actions))
+                if "refused.git" in path:
+                    objects.append(one | {"error": {"code": 403, "message": "your token may not write"}})
+                elif one["oid"] in hub.objects:
+                    objects.append(one)
+                else:
+                    objects.append(one | {"actions": {"upload": {"href": f"{hub.address}/objects/{one['oid']}"}}})
             self.answer({"transfer": "basic", "objects": objects})
         elif found := re.fullmatch(r"/api/models/(.+)/commit/main", path):
             for line in self.body().splitlines():
@@ -116,8 +119,6 @@ class _Handler(BaseHTTPRequestHandler):
         content = begun + self.rfile.read(size - len(begun))
         if len(content) < size:
             self.close_connection = True
-        elif hub.reject:
-            self.answer({"error": "your token may not write"}, 403)
         else:
             assert hashlib.sha256(content).hexdigest() == oid
             hub.objects[oid] = content

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,14 +13,27 @@ from typing import Any
 
 import pytest
 
-from deepfake_hf.hub.bundle import Bundle, open_bundle
+from deepfake_hf.hub.bundle import Bundle
 from deepfake_hf.hub.pack import CardFacts, PackOptions, pack
 from tests.hub.endpoint import Hub
 from tests.tiny_bundle import write_tiny_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
-# One process, because HF_ENDPOINT is read when huggingface_hub is imported.
-CODE = "from deepfake_hf.cli import main; main()"
+# In a process of its own, because HF_ENDPOINT is read when huggingface_hub is imported.
+CODE = """
+import json, sys
+from deepfake_hf.errors import DeepfakeHFError
+from deepfake_hf.hub.bundle import open_bundle
+from deepfake_hf.hub.push import push_bundle
+answers = []
+for task, source, repository, private in json.loads(sys.argv[1]):
+    try:
+        done = open_bundle(repository).sha256 if task == "fetch" else push_bundle(source, repository, private=private)
+        answers.append(done)
+    except DeepfakeHFError as error:
+        answers.append(f"refused: {error}")
+print(json.dumps(answers))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +49,7 @@ def hub() -> Iterator[Hub]:
         yield served
 
 
-def start(hub: Hub, home: Path, code: str, *arguments: object) -> subprocess.Popen[str]:
+def start(hub: Hub, home: Path, tasks: list[tuple[str, str, str, bool]]) -> subprocess.Popen[str]:
     environment: dict[str, Any] = {
         **os.environ,
         "HF_ENDPOINT": hub.address,
@@ -44,20 +59,10 @@ def start(hub: Hub, home: Path, code: str, *arguments: object) -> subprocess.Pop
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     }
+    arguments = [sys.executable, "-c", CODE, json.dumps(tasks)]
     return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=ROOT,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        arguments, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-
-
-def push(hub: Hub, home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    process = start(hub, home, CODE, "hub", "push", *arguments)
-    out, err = process.communicate(timeout=300)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def test_cut_off_repeated_and_fetched_back(hub: Hub, packed: Bundle, tmp_path: Path) -> None:
@@ -66,40 +71,38 @@ def test_cut_off_repeated_and_fetched_back(hub: Hub, packed: Bundle, tmp_path: P
             process.kill()
 
     hub.on_upload = cut_off
-    process = start(hub, tmp_path, CODE, "hub", "push", packed.path, "me/tiny")
-    process.communicate(timeout=300)
+    source = str(packed.path)
+    process = start(hub, tmp_path, [("push", source, "me/tiny", True)])
+    process.communicate(timeout=600)
     assert process.returncode < 0 and hub.private == {"me/tiny": True}
     assert hub.files["me/tiny"] == {}  # nobody sees half a bundle
     arrived = set(hub.objects)
 
     hub.uploads.clear()
     hub.on_upload = lambda number: None
-    done = push(hub, tmp_path, packed.path, "me/tiny")
-    assert done.returncode == 0, done.stderr
-    assert "me/tiny/commit" in done.stdout and not arrived & set(hub.uploads)
+    broken = tmp_path / "broken"
+    shutil.copytree(packed.path, broken)
+    (broken / "SHA256SUMS").unlink()
+    tasks = [
+        ("push", source, "me/tiny", True),
+        ("push", source, "me/tiny", True),
+        ("fetch", source, "me/tiny", True),
+        ("push", source, "me/tiny", False),
+        ("push", source, "me/open", False),
+        ("push", source, "me/refused", False),
+        ("push", str(broken), "me/broken", True),
+    ]
+    out, err = start(hub, tmp_path, tasks).communicate(timeout=600)
+    assert out, err
+    first, again, fetched, other_visibility, opened, refused, unchecked = json.loads(out.splitlines()[-1])
+    assert "me/tiny/commit" in first and "me/tiny/commit" in again, err
+    assert not arrived & set(hub.uploads) and len(set(hub.uploads)) == len(hub.uploads)  # nothing is sent twice
     stored = hub.files["me/tiny"]
     local = {file.relative_to(packed.path).as_posix() for file in packed.path.rglob("*") if file.is_file()}
     assert set(stored) == local
     assert all(content == (packed.path / name).read_bytes() for name, content in stored.items())
-
-    code = "import sys; from deepfake_hf.hub.bundle import open_bundle; print(open_bundle(sys.argv[1]).sha256)"
-    out, err = start(hub, tmp_path, code, "me/tiny").communicate(timeout=300)
-    assert out.strip() == packed.sha256, err
-
-
-def test_public_and_never_by_accident(hub: Hub, packed: Bundle, tmp_path: Path) -> None:
-    hub.reject = True
-    done = push(hub, tmp_path, packed.path, "me/open", "--public")
-    assert done.returncode == 2 and "push again" in done.stderr and hub.private == {"me/open": False}
-    hub.reject = False
-    done = push(hub, tmp_path, packed.path, "me/open")
-    assert done.returncode == 2 and "is public" in done.stderr and not hub.files["me/open"]
-    done = push(hub, tmp_path, packed.path, "me/open", "--public")
-    assert done.returncode == 0 and "detector.json" in hub.files["me/open"], done.stderr
-
-
-def test_a_broken_bundle_is_not_pushed(hub: Hub, packed: Bundle, tmp_path: Path) -> None:
-    broken = pack(open_bundle(packed.path), tmp_path / "broken")
-    (broken.path / "SHA256SUMS").unlink()
-    done = push(hub, tmp_path, broken.path, "me/broken")
-    assert done.returncode == 2 and "no checksums" in done.stderr and hub.private == {}
+    assert fetched == packed.sha256
+    assert "is private" in other_visibility
+    assert "me/open/commit" in opened and hub.private["me/open"] is False and hub.files["me/open"] == stored
+    assert "may not write" in refused and "push again" in refused and hub.files["me/refused"] == {}
+    assert "no checksums" in unchecked and "me/broken" not in hub.private
