@@ -26,7 +26,7 @@ from deepfake_hf.hub.bundle import (
 )
 from deepfake_hf.hub.canary import write_canary
 from deepfake_hf.hub.card import CARD, FIGURES, TERMS, write_card
-from deepfake_hf.hub.remote_code import branch_kind, export_code
+from deepfake_hf.hub.remote_code import branch_kind, export_code, remove_code
 from deepfake_hf.scoring.decision import BranchCalibration
 
 
@@ -139,9 +139,8 @@ def _finish(made: Path, options: PackOptions) -> None:
     bundle = open_bundle(made)
     if not (made / CANARY).is_file():
         write_canary(bundle)
-    if options.code:
-        for folder in (*(made / branch for branch in bundle.branches), *filter(None, [bundle.landmarks])):
-            export_code(folder)
+    for folder in (*(made / branch for branch in bundle.branches), *filter(None, [bundle.landmarks])):
+        (export_code if options.code else remove_code)(folder)
     write_card(bundle)
     (made / SUMS).write_text("".join(f"{digest}  {name}\n" for name, digest in file_sums(made).items()))
 

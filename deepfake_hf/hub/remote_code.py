@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from transformers.dynamic_module_utils import get_relative_import_files
 
@@ -64,6 +64,17 @@ def export_code(folder: Path) -> list[str]:
     return sorted(needed)
 
 
+def remove_code(folder: Path) -> None:
+    """Undo :func:`export_code`: no ``auto_map`` may name files that are not there."""
+    for file in sorted(folder.glob("*.json")):
+        content = _read(file)
+        if "auto_map" in content:
+            del content["auto_map"]
+            write_json(file, content)
+    for file in folder.glob("*.py"):
+        file.unlink()
+
+
 def code_files(folder: Path) -> dict[str, Path]:
     """The Python files that a branch folder needs, by name, each with its place in this library."""
     files: dict[str, Path] = {}
@@ -97,9 +108,9 @@ def _classes(folder: Path) -> dict[tuple[str, str], type]:
     return found
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        content: dict[str, str] = json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise BundleError(
             f"{path} cannot be read", f"{type(error).__name__}", "save the model and its processor again"

@@ -77,6 +77,7 @@ def test_branch_folders_become_a_bundle(original: Bundle, tmp_path: Path) -> Non
     parts = BranchFolders("mine", {"speech": original.path / "speech"}, original.path / "calibration.safetensors")
     made = pack(parts, tmp_path / "out", PackOptions(facts=FACTS))
     assert made.branches == {"speech": "audio"} and made.weights == "random" and faults(made.path) == {}
+    assert "auto_map" not in (made.path / "speech" / "config.json").read_text()  # no code was asked for
     with pytest.raises(BundleError, match="no calibrator"):
         pack(BranchFolders("mine", {"voice": original.path / "speech"}, parts.calibration), tmp_path / "other")
 
