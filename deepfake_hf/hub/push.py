@@ -55,10 +55,10 @@ def push_bundle(folder: Path, repository: str, *, private: bool, token: str | No
         raise UsageError(f"the repository {repository!r}", str(error).rstrip("."), "name it owner/name") from None
     except (HfHubHTTPError, OSError, RuntimeError, ValueError) as error:
         cause = error.__cause__ or error
-        words = str(cause).strip() or "no reason was given"
+        words = " ".join(str(cause).split()) or "no reason was given"
         raise BundleError(
             f"the push to {repository} did not come to its end",
-            f"{type(cause).__name__}: {words.splitlines()[0]}",
+            f"{type(cause).__name__}: {words.rstrip('.')}",
             "check network, name and token, and push again: what has arrived is not sent twice",
         ) from error
     return str(commit.commit_url)

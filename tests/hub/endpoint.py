@@ -1,7 +1,7 @@
 """A small Hub: as much of its HTTP interface as a push and a fetch use, on localhost.
 
 The routes are those that huggingface_hub 2.4 calls with HF_HUB_DISABLE_XET=1: create, model info, validate-yaml,
-preupload, LFS batch with basic transfer, commit, and for a fetch revision and resolve.
+preupload, LFS batch with basic transfer, commit, and for a fetch revision, tree and resolve.
 """
 
 from __future__ import annotations
@@ -133,6 +133,13 @@ class _Handler(BaseHTTPRequestHandler):
             files = [{"rfilename": name} for name in sorted(hub.files[found[1]])]
             private = hub.private[found[1]]
             self.answer({"id": found[1], "sha": COMMIT, "private": private, "siblings": files, "tags": []})
+        elif found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/tree/[^/]+", path):
+            self.answer(
+                [
+                    {"type": "file", "path": name, "size": len(content), "oid": _git_oid(content)}
+                    for name, content in sorted(hub.files[found[1]].items())
+                ]
+            )
         elif (found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path)) and found[2] in hub.files[found[1]]:
             content = hub.files[found[1]][found[2]]
             etag = hashlib.sha256(content).hexdigest()
