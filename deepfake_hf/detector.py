@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,15 @@ from safetensors import SafetensorError
 
 from deepfake_hf.errors import BundleError, MediaError, UnsupportedMediaError, UsageError
 from deepfake_hf.faces import FaceDetector, detect_in_picture, load_face_detector
-from deepfake_hf.hub.bundle import Bundle, open_bundle
-from deepfake_hf.inference.branch import FrameBranch, SpeechBranch, choose_device
+from deepfake_hf.hub.bundle import Bundle, find_folder, open_bundle
+from deepfake_hf.hub.third_party import is_third_party, open_third_party
+from deepfake_hf.inference.branch import CropScorer, FrameBranch, SoundScorer, SpeechBranch, choose_device
 from deepfake_hf.inference.conclude import Concluder, Observation
 from deepfake_hf.inference.faces_pass import FacesPass
 from deepfake_hf.inference.landmarks import LandmarkFinder
 from deepfake_hf.inference.session import LiveSession
 from deepfake_hf.inference.speech_pass import SpeechPass
+from deepfake_hf.inference.third_party import ThirdPartyImages, ThirdPartySounds
 from deepfake_hf.media import (
     AtRate,
     EveryNth,
@@ -65,10 +67,9 @@ class Detector:
         self.bundle, self.device, self.limits = bundle, device, limits
         self.face_detector = faces
         try:
-            self.face_branch = FrameBranch(bundle.path / "face", device) if "face" in bundle.branches else None
-            self.speech_branch = SpeechBranch(bundle.path / "speech", device) if "speech" in bundle.branches else None
+            self.face_branch, self.speech_branch = _load_branches(bundle, device)
             self._landmarks = LandmarkFinder(bundle.path / "landmarks", device) if bundle.landmarks else None
-        except (ValueError, OSError, SafetensorError) as error:
+        except (ValueError, OSError, RuntimeError, SafetensorError) as error:
             raise BundleError(
                 f"the weights in {bundle.path} cannot be loaded",
                 str(error).rstrip("."),
@@ -81,15 +82,23 @@ class Detector:
         cls,
         bundle: str | Path | None = None,
         *,
+        polarity: Sequence[str] | None = None,
         device: str | None = None,
         face_detector: str = "centerface",
         face_detector_path: str | Path | None = None,
         limits: Limits | None = None,
     ) -> Detector:
-        """Load a bundle.
+        """Load a bundle, or a third-party classifier to compare with.
+
+        A third-party folder (a ``transformers`` image or audio classifier, or a timm model, from safetensors and never
+        with code of its own) becomes the branch ``face`` or ``speech``. It sees our crops and windows through its own
+        processor. Nobody has measured its limits, so ``p_fake`` is its own, uncalibrated one, results carry a warning,
+        and the verdict is ``uncertain`` unless ``detect`` is given a number as its threshold.
 
         Args:
             bundle: None for the weights in the box, a folder, or a Hub id ``owner/name``.
+            polarity: only for a third-party classifier whose label names don't say it: what each output means, in
+                their order, such as ``("fake", "real")``.
             device: ``cpu``, ``cuda``, … ; None takes a GPU where there is one.
             face_detector: ``centerface``, ``mediapipe`` or ``yunet``.
             face_detector_path: a model file for the latter two.
@@ -97,9 +106,18 @@ class Detector:
 
         Raises:
             BundleError: the bundle is not there, incomplete or unsafe.
+            LabelError: which output of a third-party classifier means fake is not known, or said in two ways.
+            UsageError: a polarity was given for a bundle, which has its own.
         """
         faces = load_face_detector(face_detector, model_path=face_detector_path)
-        return cls(open_bundle(bundle), choose_device(device), faces, limits or Limits())
+        folder = find_folder(bundle)
+        if is_third_party(folder):
+            held = open_third_party(folder, polarity)
+        elif polarity is not None:
+            raise UsageError("polarity", f"{folder} is a bundle, whose weights say it themselves", "leave it out")
+        else:
+            held = open_bundle(folder)
+        return cls(held, choose_device(device), faces, limits or Limits())
 
     def operating_points(self) -> dict[str, dict[str, float]]:
         """Limits on P(fake) by branch and name."""
@@ -287,6 +305,22 @@ class Detector:
         else:
             seen.speech = speech
         seen.timings["speech_s"] = time.perf_counter() - started
+
+
+def _load_branches(bundle: Bundle, device: torch.device) -> tuple[CropScorer | None, SoundScorer | None]:
+    face: CropScorer | None = None
+    speech: SoundScorer | None = None
+    if bundle.meaning is not None:
+        if "face" in bundle.branches:
+            face = ThirdPartyImages(bundle.path, bundle.meaning, device)
+        else:
+            speech = ThirdPartySounds(bundle.path, bundle.meaning, device)
+        return face, speech
+    if "face" in bundle.branches:
+        face = FrameBranch(bundle.path / "face", device)
+    if "speech" in bundle.branches:
+        speech = SpeechBranch(bundle.path / "speech", device)
+    return face, speech
 
 
 def _need_two_seconds(path: Path, decoded_until_s: float, damage: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deepfake_hf._version import __version__
+from deepfake_hf.cli.hub import app as hub_app
 
 app = typer.Typer(
     name="deepfake-hf",
@@ -17,6 +18,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
 )
+
+
+app.add_typer(hub_app, name="hub")
 
 
 def _version(asked: bool) -> None:
@@ -66,15 +70,21 @@ def detect(
 
 @app.command()
 def doctor(
-    bundle: Annotated[str | None, typer.Argument(help="A bundle to check; default: the one in the box.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="A bundle, whose canary pair is scored, or a third-party image or audio classifier, whose labels are "
+            "read; a folder or a Hub id. Default: the weights in the box.",
+        ),
+    ] = None,
 ) -> None:
-    """Show what is installed, which backends work and where the weights come from.
+    """Show what is installed, which backends work, where the weights come from and which way they point.
 
     Exit status: 0 all works, 1 something is broken.
     """
     from deepfake_hf.cli.doctor import run
 
-    raise typer.Exit(run(bundle))
+    raise typer.Exit(run(model))
 
 
 @app.command()

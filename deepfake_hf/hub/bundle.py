@@ -19,10 +19,16 @@ from deepfake_hf.scoring.decision import BranchCalibration
 
 MANIFEST: Final = "detector.json"
 CALIBRATION: Final = "calibration.safetensors"
+CANARY: Final = "canary.safetensors"
+SUMS: Final = "SHA256SUMS"
+ROOT_CONFIG: Final = "config.json"
+MODEL_TYPE: Final = "deepfake_hf_bundle"
 FORMAT_VERSION: Final = 1
 EMBEDDED: Final = Path(__file__).resolve().parent.parent / "weights"
 _PICKLES: Final = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5")
 _BRANCH_KINDS: Final = ("frame", "audio")
+# What says something about the weights without being part of them.
+_BESIDE_THE_WEIGHTS: Final = ("figures.json", CANARY, ROOT_CONFIG)
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,9 @@ class Bundle:
     """A checked bundle on disk.
 
     ``branches`` maps a branch name (``face``, ``speech``) to its kind; each has a folder of that name. ``weights`` is
-    ``trained`` or ``random``; ``sha256`` covers every weights and configuration file.
+    ``trained`` or ``random``; ``sha256`` is :func:`bundle_hash`. Of a third-party classifier (``weights`` is
+    ``third-party``) ``path`` is the branch's own folder, ``calibrations`` is empty, and ``meaning`` says for each
+    output of its head REAL or FAKE; elsewhere it is None.
     """
 
     path: Path
@@ -41,6 +49,7 @@ class Bundle:
     weights: str
     sha256: str
     manifest: dict[str, Any]
+    meaning: tuple[int, ...] | None = None
 
     @property
     def label(self) -> str:
@@ -48,22 +57,34 @@ class Bundle:
         return f"{self.name} {self.weights} sha256:{self.sha256[:16]}"
 
 
-def open_bundle(source: str | Path | None = None) -> Bundle:
-    """Find and check a bundle.
+def find_folder(source: str | Path | None, revision: str | None = None, token: str | bool | None = None) -> Path:
+    """The folder of a bundle or of a third-party model.
 
     Args:
-        source: None for the weights in the box, a folder, or a Hub repository id (``owner/name``).
+        source: None for the weights in the box, a folder, or a Hub repository id (``owner/name``), which is fetched.
+        revision: branch, tag or commit of a Hub repository.
+        token: for the Hub; None takes the one that is stored on this machine.
+
+    Raises:
+        BundleError: Not there, or not to be fetched.
+    """
+    folder = EMBEDDED if source is None else Path(source)
+    if folder.is_dir():
+        return folder
+    if folder.exists() or str(source).count("/") != 1 or str(source).startswith((".", "/", "~")):
+        raise BundleError(f"no bundle at {source}", "it is not a folder", "name a bundle folder or a Hub id owner/name")
+    return _download(str(source), revision, token)
+
+
+def open_bundle(
+    source: str | Path | None = None, revision: str | None = None, token: str | bool | None = None
+) -> Bundle:
+    """Find and check a bundle. Arguments as :func:`find_folder`.
 
     Raises:
         BundleError: Not there, incomplete, with pickles, or of a newer format.
     """
-    folder = EMBEDDED if source is None else Path(source)
-    if not folder.is_dir():
-        if folder.exists() or str(source).count("/") != 1 or str(source).startswith((".", "/", "~")):
-            raise BundleError(
-                f"no bundle at {source}", "it is not a folder", "name a bundle folder or a Hub id owner/name"
-            )
-        folder = _download(str(source))
+    folder = find_folder(source, revision, token)
     _refuse_pickles(folder)
     manifest = _read_manifest(folder)
     arrays = load_file(_need(folder, CALIBRATION))
@@ -116,7 +137,8 @@ def write_bundle(
     """Write a bundle from saved branch folders.
 
     Args:
-        folder: where to; branch folders in it are replaced, other files kept.
+        folder: where to; branch folders in it are replaced and a canary pair of other weights is removed, the rest is
+            kept.
         name: stands in every result.
         branches: branch name to (kind, folder made by save_pretrained with its processor, null distribution).
         landmarks: folder of the landmark regressor, or None.
@@ -124,6 +146,7 @@ def write_bundle(
         extra: further facts for ``detector.json`` (data, figures, commands).
     """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / CANARY).unlink(missing_ok=True)
     arrays: dict[str, np.ndarray] = {}
     sources = {branch: path for branch, (_, path, _) in branches.items()}
     if landmarks is not None:
@@ -153,18 +176,48 @@ def write_bundle(
         "operating_points": points,
         **extra,
     }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+    write_json(folder / MANIFEST, manifest)
+    write_root_config(folder)
     return open_bundle(folder)
 
 
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """In the form that transformers gives its own files, so that a file which is read and written again stays equal."""
+    path.write_text(json_text(content))
+
+
+def json_text(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
+def write_root_config(folder: Path) -> None:
+    """The file by which ``transformers.pipeline("deepfake-detection", model=folder)`` knows a bundle."""
+    write_json(folder / ROOT_CONFIG, {"model_type": MODEL_TYPE})
+
+
 def bundle_hash(folder: Path) -> str:
-    """SHA-256 over the names and contents of all weights and configuration files, the measured figures apart."""
+    """SHA-256 over the names and contents of all weights and configuration files.
+
+    Left out is what says something about the weights or carries their code and does not change an answer: measured
+    figures, canary pair, the bundle's own ``config.json`` and ``auto_map`` in a branch's. So a bundle keeps its label
+    when it is packed.
+    """
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*")):
-        if file.suffix in (".safetensors", ".json") and file.name != "figures.json":
-            digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+        name = file.relative_to(folder).as_posix()
+        if file.suffix in (".safetensors", ".json") and name not in _BESIDE_THE_WEIGHTS:
+            digest.update(name.encode() + b"\0")
+            digest.update(hashlib.sha256(_without_auto_map(file)).digest())
     return digest.hexdigest()
+
+
+def _without_auto_map(file: Path) -> bytes:
+    content = file.read_bytes()
+    if file.suffix == ".json" and b'"auto_map"' in content:
+        plain = json.loads(content)
+        plain.pop("auto_map", None)
+        return json_text(plain).encode()
+    return content
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -212,12 +265,13 @@ def _refuse_pickles(folder: Path) -> None:
             )
 
 
-def _download(repository: str) -> Path:
+def _download(repository: str, revision: str | None, token: str | bool | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
     try:
-        return Path(snapshot_download(repository, allow_patterns=["*.json", "*.safetensors", "*.md"]))
+        patterns = ["*.json", "*.safetensors", "*.md", SUMS]
+        return Path(snapshot_download(repository, revision=revision, token=token, allow_patterns=patterns))
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
         raise BundleError(
             f"the bundle {repository} could not be fetched",

@@ -47,12 +47,14 @@ def speech_voices(speech: SpeechPass | None) -> list[Voice]:
     return [Voice("sound", "speech", None, tuple(w.logit_fake for w in speech.windows))]
 
 
-def segments_of(windows: Sequence[WindowScore], limits: OperatingBand, step_s: float) -> tuple[Segment, ...]:
-    """Suspicious stretches of one branch and track under the band in force."""
+def segments_of(windows: Sequence[WindowScore], limits: OperatingBand | None, step_s: float) -> tuple[Segment, ...]:
+    """Suspicious stretches of one branch and track under the band in force; none where there is no band."""
+    if limits is None:
+        return ()
     return suspicious_segments(windows, limits.fake_at, limits.real_below, join_gap_s=max(1.0, 2 * step_s))
 
 
-def track_results(tracks: Sequence[TrackTally], limits: OperatingBand, step_s: float) -> tuple[TrackResult, ...]:
+def track_results(tracks: Sequence[TrackTally], limits: OperatingBand | None, step_s: float) -> tuple[TrackResult, ...]:
     """Every track's own answer, uncorrected for the number of tracks."""
     results = []
     for track in tracks:
@@ -86,7 +88,7 @@ def face_branch_result(
     faces: FacesPass,
     tracks: Sequence[TrackTally],
     expected_frames: int,
-    limits: OperatingBand,
+    limits: OperatingBand | None,
     fused: Fused | None,
     weights: str,
 ) -> BranchResult:
@@ -118,7 +120,7 @@ def face_branch_result(
 
 
 def speech_branch_result(
-    speech: SpeechPass, expected_s: float | None, limits: OperatingBand, weights: str
+    speech: SpeechPass, expected_s: float | None, limits: OperatingBand | None, weights: str
 ) -> BranchResult:
     """The speech branch's answer, or why it has none."""
     duration_s = max(speech.duration_s, expected_s or 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -47,6 +48,24 @@ def quiet_loading() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
+
+
+class CropScorer(Protocol):
+    """What the pass over frames needs of a branch."""
+
+    def score(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+        """Args: crops: N of uint8 (H, W, 3). Returns: float64 (N,), ``logit_fake``."""
+
+
+class SoundScorer(Protocol):
+    """What the pass over sound needs of a branch."""
+
+    @property
+    def sampling_rate(self) -> int:
+        """Hz of the windows."""
+
+    def score(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Args: windows: N of float32 (num_samples,). Returns: float64 (N,), ``logit_fake``."""
 
 
 class FrameBranch:

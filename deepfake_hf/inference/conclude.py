@@ -11,7 +11,7 @@ from deepfake_hf.inference.faces_pass import FacesPass
 from deepfake_hf.inference.speech_pass import SpeechPass
 from deepfake_hf.inference.versions import versions
 from deepfake_hf.scoring.decision import BranchCalibration, band, decide
-from deepfake_hf.scoring.fusion import RULE, Fused, fuse
+from deepfake_hf.scoring.fusion import RULE, UNCALIBRATED_RULE, Fused, fuse
 from deepfake_hf.types import (
     BranchResult,
     DetectionResult,
@@ -23,6 +23,8 @@ from deepfake_hf.types import (
     Verdict,
     WindowScore,
 )
+
+UNCALIBRATED = "P(fake) is this model's own and not calibrated: nobody has measured how often genuine media reach it"
 
 
 @dataclass
@@ -48,7 +50,8 @@ class Concluder:
     """Turns observations into results with one bundle's calibration.
 
     Args:
-        calibrations: by branch name.
+        calibrations: by branch name; empty for a third-party model, which then gets no verdict but ``uncertain``
+            unless the limit is a number, no segments under a limit by name, and a warning.
         weights: how results name the bundle.
     """
 
@@ -56,6 +59,7 @@ class Concluder:
         self.calibrations = calibrations
         self.weights = weights
         self.versions = versions()
+        self._rule = RULE if calibrations else UNCALIBRATED_RULE
 
     def without_answer(self, seen: Observation, status: Status, reason: str) -> DetectionResult:
         """A result that says why there is no score."""
@@ -74,11 +78,11 @@ class Concluder:
             tracks=(),
             windows=(),
             segments=(),
-            rule=RULE,
+            rule=self._rule,
             sha256=seen.sha256,
             weights=self.weights,
             versions=self.versions,
-            warnings=tuple(seen.warnings),
+            warnings=(*seen.warnings, *(() if self.calibrations else (UNCALIBRATED,))),
             seconds=time.perf_counter() - seen.started,
             timings=dict(seen.timings),
         )
@@ -136,17 +140,23 @@ class Concluder:
             segments=tuple(segments),
         )
 
-    def _band(self, branch: str, threshold: str | float) -> OperatingBand:
-        return band(self.calibrations[branch].operating_points, threshold)
+    def _band(self, branch: str, threshold: str | float) -> OperatingBand | None:
+        held = self.calibrations.get(branch)
+        return band(held.operating_points if held else None, threshold)
 
 
-def _reason(verdict: Verdict, fused: Fused, limits: OperatingBand, silent: list[BranchResult]) -> str:
+def _reason(verdict: Verdict, fused: Fused, limits: OperatingBand | None, silent: list[BranchResult]) -> str:
     who = "the sound" if fused.voice.name == "sound" else fused.voice.name
     chosen = f", the most suspicious of {fused.num_voices} voices" if fused.num_voices > 1 else ""
-    where = {
-        Verdict.FAKE: f"is at or above the fake limit {limits.fake_at:.3f}",
-        Verdict.REAL: f"is below the real limit {limits.real_below:.3f}",
-        Verdict.UNCERTAIN: f"lies between the limits {limits.real_below:.3f} (real) and {limits.fake_at:.3f} (fake)",
-    }[verdict]
+    if limits is None:
+        where = "has no limit to be held against, because this model is not calibrated; give a number as the limit"
+    else:
+        where = {
+            Verdict.FAKE: f"is at or above the fake limit {limits.fake_at:.3f}",
+            Verdict.REAL: f"is below the real limit {limits.real_below:.3f}",
+            Verdict.UNCERTAIN: (
+                f"lies between the limits {limits.real_below:.3f} (real) and {limits.fake_at:.3f} (fake)"
+            ),
+        }[verdict]
     unheard = "".join(f"; {branch.branch} not scored: {branch.reason}" for branch in silent)
     return f"{who}{chosen}: P(fake) {fused.p_fake:.3f} {where}{unheard}"

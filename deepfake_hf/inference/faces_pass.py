@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_hf.faces import FaceDetector, FaceTracker, assess, crop_face, detect_in_picture
-from deepfake_hf.inference.branch import BATCH, FrameBranch
+from deepfake_hf.inference.branch import BATCH, CropScorer
 from deepfake_hf.types import Frame, Status, WindowScore
 
 CROP_SIZE = 224
@@ -40,7 +40,7 @@ class FacesPass:
     """
 
     def __init__(
-        self, detector: FaceDetector, branch: FrameBranch, step_s: float, still: bool = False, detect_every: int = 1
+        self, detector: FaceDetector, branch: CropScorer, step_s: float, still: bool = False, detect_every: int = 1
     ) -> None:
         self.detector, self.branch, self.step_s, self.still = detector, branch, step_s, still
         self.detect_every = detect_every

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from deepfake_hf.errors import UsageError
 from deepfake_hf.faces import FaceDetector
-from deepfake_hf.inference.branch import FrameBranch, SpeechBranch
+from deepfake_hf.inference.branch import CropScorer, SoundScorer
 from deepfake_hf.inference.faces_pass import FacesPass
 from deepfake_hf.inference.speech_pass import SpeechPass
 from deepfake_hf.types import AudioTrack, Frame
@@ -25,7 +25,7 @@ class LiveSession:
     step_s = 0.2
 
     def __init__(
-        self, detector: FaceDetector, face: FrameBranch | None, speech: SpeechBranch | None, sampling_rate: int
+        self, detector: FaceDetector, face: CropScorer | None, speech: SoundScorer | None, sampling_rate: int
     ) -> None:
         self.faces = FacesPass(detector, face, self.step_s) if face else None
         self.speech = SpeechPass(speech) if speech else None

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deepfake_hf.inference.branch import BATCH, SpeechBranch
+from deepfake_hf.inference.branch import BATCH, SoundScorer
 from deepfake_hf.types import AudioTrack, WindowScore
 
 WINDOW_S = 2.5
 HOP_S = 1.25
 MIN_SPEECH_S = 0.6
 GATE_CHUNK = 512
+GATE_RATE = 16_000  # Hz
 MAX_SEAM_S = 0.1
 
 
@@ -44,13 +45,13 @@ class SpeechGate:
         self._rest = joined[whole:]
         with torch.inference_mode():
             chunks = torch.from_numpy(joined[:whole]).reshape(-1, GATE_CHUNK)
-            return np.array([float(self.model(chunk, 16_000)) >= 0.5 for chunk in chunks], bool)
+            return np.array([float(self.model(chunk, GATE_RATE)) >= 0.5 for chunk in chunks], bool)
 
 
 class SpeechPass:
     """Feed blocks of mono sound in time order; read ``windows`` after :meth:`finish`."""
 
-    def __init__(self, branch: SpeechBranch) -> None:
+    def __init__(self, branch: SoundScorer) -> None:
         self.branch = branch
         self.rate = branch.sampling_rate
         self.gate = SpeechGate()

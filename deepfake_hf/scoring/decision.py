@@ -61,15 +61,21 @@ def parse_threshold(text: str | float | None) -> str | float:
     return value
 
 
-def band(points: dict[str, float], threshold: str | float) -> OperatingBand:
+def band(points: dict[str, float] | None, threshold: str | float) -> OperatingBand | None:
     """The limits in force.
 
     Args:
-        points: ``{"fpr1": …, "fpr5": …}`` of the branch that decides.
+        points: ``{"fpr1": …, "fpr5": …}`` of the branch that decides; None where nothing was calibrated.
         threshold: as :func:`parse_threshold` gives it. ``fpr1``: fake at or above the FPR-1 % limit, real below the
             FPR-5 % one, uncertain between. ``fpr5``: fake at or above the FPR-5 % limit, real below it. A number X:
             fake at or above X, real below the lower of X and the FPR-5 % limit.
+
+    Returns:
+        None where a limit by name was asked for and there is no such limit. A number is the asker's own limit and
+        holds without calibration too: fake at or above it, real below it.
     """
+    if points is None:
+        return OperatingBand(f"p>={threshold:g}", threshold, threshold) if isinstance(threshold, float) else None
     if threshold == "fpr5":
         return OperatingBand("fpr5", points["fpr5"], points["fpr5"])
     if isinstance(threshold, float):
@@ -77,8 +83,10 @@ def band(points: dict[str, float], threshold: str | float) -> OperatingBand:
     return OperatingBand("fpr1", points["fpr1"], min(points["fpr1"], points["fpr5"]))
 
 
-def decide(p_fake: float, limits: OperatingBand) -> Verdict:
-    """The word for a calibrated score."""
+def decide(p_fake: float, limits: OperatingBand | None) -> Verdict:
+    """The word for a score; without limits it is always ``uncertain``."""
+    if limits is None:
+        return Verdict.UNCERTAIN
     if p_fake >= limits.fake_at:
         return Verdict.FAKE
     return Verdict.REAL if p_fake < limits.real_below else Verdict.UNCERTAIN

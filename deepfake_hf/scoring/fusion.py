@@ -14,6 +14,11 @@ RULE = (
     "that is rarest for genuine media decides, after a correction for the number of voices (Šidák), so that a longer "
     "clip or more people do not raise the share of genuine media called fake."
 )
+UNCALIBRATED_RULE = (
+    "This model was not calibrated: its P(fake) is its own, nobody has measured how often genuine media reach it, and "
+    "there are no limits by name. The voice with the highest robust mean stands for the medium, without a correction "
+    "for the number of voices. The verdict is uncertain unless a number was given as the limit."
+)
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,18 @@ def fuse(voices: Sequence[Voice], calibrations: Mapping[str, BranchCalibration])
 
     Args:
         voices: at least one.
-        calibrations: by branch name.
+        calibrations: by branch name; empty for a model that nobody has calibrated, where the highest voice is taken
+            as it is (``UNCALIBRATED_RULE``).
     """
     pooled = [*voices]
     faces = [voice for voice in voices if voice.track is not None]
     if len(faces) > 1:
         together = tuple(margin for voice in faces for margin in voice.margins)
         pooled.append(Voice("all faces together", faces[0].branch, None, together))
+
+    if not calibrations:
+        loudest = max(pooled, key=lambda voice: robust_mean(voice.margins))
+        return Fused(loudest, sigmoid(robust_mean(loudest.margins)), interval(loudest.margins), len(pooled))
 
     def rarity(voice: Voice) -> tuple[float, float]:
         margin = robust_mean(voice.margins)

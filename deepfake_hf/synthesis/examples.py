@@ -30,6 +30,7 @@ GENUINE: Final = "genuine"
 SELF_BLENDED: Final = "self-blended"
 COPY_SYNTHESIS: Final = "copy-synthesis"
 CACHE_VARIABLE: Final = "DEEPFAKE_HF_CACHE"
+SPEECH_RATE: Final = 16_000  # Hz
 RECIPE: Final = "2"  # raise it when a maker changes, so that files made before are not taken for its work
 
 _PORTRAIT_CREDIT: Final = "Portrait of Eileen Collins: NASA, public domain, from scikit-image"
@@ -111,6 +112,19 @@ def self_blended_portrait() -> Rgb:
     return rgb
 
 
+def speech_pair() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The speech sample and its copy-synthesis: each float32 (num_samples,), mono at ``SPEECH_RATE``.
+
+    Raises:
+        MissingDependencyError: useful-moonshine-onnx is not installed.
+    """
+    from deepfake_hf.media import read_audio
+    from deepfake_hf.synthesis.vocoders import vocode
+
+    samples = np.concatenate([block.waveform for block in read_audio(_speech_sample(), SPEECH_RATE)])
+    return samples, vocode(_VOCODER, samples, SPEECH_RATE, _SPEECH_SEED)
+
+
 def _write_whole(path: Path, make: Callable[[Path], None]) -> None:
     """Write beside and rename, so that an interrupted start leaves no half file behind."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".making_") as workshop:
@@ -151,13 +165,10 @@ def _speech(path: Path) -> None:
 
 
 def _fake_speech(path: Path) -> None:
-    from deepfake_hf.media import read_audio, write_audio
-    from deepfake_hf.synthesis.vocoders import vocode
+    from deepfake_hf.media import write_audio
     from deepfake_hf.types import AudioTrack
 
-    rate = 16_000
-    samples = np.concatenate([block.waveform for block in read_audio(_speech_sample(), rate)])
-    write_audio(path, AudioTrack(vocode(_VOCODER, samples, rate, _SPEECH_SEED), rate), codec="wav")
+    write_audio(path, AudioTrack(speech_pair()[1], SPEECH_RATE), codec="wav")
 
 
 def _speech_sample() -> Path:
