@@ -100,5 +100,5 @@ def _recipe(run: Path) -> str:
     recipe = json.loads((run / "recipe.json").read_text())
     last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
     named = ", ".join(f"{key} {value}" for key, value in recipe.items() if key not in ("data", "out", "start_from"))
-    own = f"{named}; {last['step']} steps taken, {last['seconds'] / 60:.0f} minutes on one CPU core"
+    own = f"{named}; {last['step']} steps taken"
     return own if not recipe.get("start_from") else f"{_recipe(Path(recipe['start_from']).parent)}. Then {own}"

@@ -78,6 +78,7 @@ def publish_speech(run: Path, left_out: Path, out: Path, speech: Path, cache: Pa
             "n_fake": int((dev.labels == FAKE).sum()),
         },
         "leave_one_generator_out": json.loads(left_out.read_text()),
+        "recipe": _recipe(run),
     }
     (out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
     return null
@@ -102,6 +103,13 @@ def _unseen_genuine(branch_folder: Path, speech: Path, cache: Path) -> NDArray[n
         if len(margins) == NUM_UNSEEN:
             break
     return np.array(margins)
+
+
+def _recipe(run: Path) -> str:
+    """The run's settings in one line, and how far it came."""
+    made = json.loads((run / "metrics.json").read_text())
+    named = ", ".join(f"{key} {value}" for key, value in made["recipe"].items())
+    return f"{named}; {made['steps']} steps taken"
 
 
 def _read(path: Path) -> _Scores:
