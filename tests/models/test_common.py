@@ -11,7 +11,7 @@ from deepfake_hf.models import PRESETS, build_model
 from deepfake_hf.models.build import CLASSES
 from tests.models.tiny import DETECTORS, SMALLER, tiny_inputs, tiny_model
 
-PADDED = [name for name in DETECTORS if PRESETS[name].kind in ("clip", "audio")]
+PADDED = [name for name in DETECTORS if PRESETS[name].kind in ("clip", "audio", "waveform")]
 CALIBRATION = {"scale": 0.5, "bias": 1.0}
 
 
