@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import torch
 from torch import nn
 
@@ -24,13 +23,13 @@ def mel_sinc_filters(num_filters: int, num_taps: int, sampling_rate: int) -> tor
     Source: Ravanelli & Bengio 2018 (arXiv:1808.00158), equation 4, with mel edges (2595 log10(1 + f / 700)) that stay
     as they are, as RawNet2 (Tak et al. 2021, arXiv:2011.01108) has them.
     """
-    top = 2595.0 * math.log10(1.0 + sampling_rate / 2 / 700.0)
-    edges = 700.0 * (10.0 ** (torch.linspace(0.0, top, num_filters + 1, dtype=torch.float64) / 2595.0) - 1.0)  # Hz
+    top = 2595.0 * np.log10(1.0 + sampling_rate / 2 / 700.0)
+    edges = 700.0 * (10.0 ** (np.linspace(0.0, top, num_filters + 1) / 2595.0) - 1.0)  # Hz
     share = 2.0 * edges[:, None] / sampling_rate  # of half the rate
-    place = torch.arange(num_taps, dtype=torch.float64) - (num_taps - 1) / 2  # samples
-    low_passes = share * torch.sinc(share * place)  # (num_filters + 1, num_taps)
-    window = torch.hamming_window(num_taps, periodic=False, dtype=torch.float64)
-    return ((low_passes[1:] - low_passes[:-1]) * window).float()[:, None]
+    place = np.arange(num_taps) - (num_taps - 1) / 2  # samples
+    low_passes = share * np.sinc(share * place)  # (num_filters + 1, num_taps)
+    filters = (low_passes[1:] - low_passes[:-1]) * np.hamming(num_taps)
+    return torch.from_numpy(filters.astype(np.float32))[:, None]  # numpy: models are built on the meta device too
 
 
 class SincFrontEnd(nn.Module):

@@ -103,12 +103,16 @@ class WaveformFeatureExtractor(SequenceFeatureExtractor):
         else:
             single = len(raw_speech) > 0 and np.isscalar(raw_speech[0])
         clips = [raw_speech] if single else list(raw_speech)
-        return self.pad(
+        padded = self.pad(
             BatchFeature({"input_values": [self.fit(clip) for clip in clips]}),
             padding=padding,
             max_length=max_length,
             truncation=truncation,
             pad_to_multiple_of=pad_to_multiple_of,
             return_attention_mask=True,
-            return_tensors=return_tensors,
         )
+        if return_tensors is None:
+            return padded
+        values = np.stack([np.asarray(value, np.float32) for value in padded["input_values"]])
+        mask = np.stack([np.asarray(row, np.int64) for row in padded["attention_mask"]])
+        return BatchFeature({"input_values": values, "attention_mask": mask}, tensor_type=return_tensors)

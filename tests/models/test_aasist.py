@@ -304,7 +304,7 @@ def test_other_state_dicts_are_refused() -> None:
     state = _published_state(*PUBLISHED["aasist_l"])
     with pytest.raises(ValueError, match="Name the preset"):
         convert_aasist(state, "aasist")
-    with pytest.raises(ValueError, match="missing.*pool_S|missing.*spectral_pool"):
+    with pytest.raises(ValueError, match=r"first is spectral_pool\.project"):
         convert_aasist({key: value for key, value in state.items() if not key.startswith("pool_S")}, "aasist_l")
     with pytest.raises(ValueError, match="not AASIST"):
         convert_aasist(state, "mel_cnn")
