@@ -22,7 +22,7 @@ class PatchTokens(nn.Module):
     def __init__(self, num_channels: int, num_bins: int, size: list[int], stride: list[int], width: int) -> None:
         super().__init__()
         self.size, self.stride = size, stride
-        self.project = nn.Conv2d(num_channels, width, tuple(size), tuple(stride))
+        self.project = nn.Conv2d(num_channels, width, (size[0], size[1]), (stride[0], stride[1]))
         self.bin_positions = nn.Parameter(torch.zeros(-(-num_bins // stride[1]), width))
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -30,7 +30,9 @@ class PatchTokens(nn.Module):
         more = [-(-cells // step) * step - step + size - cells for cells, step, size in zip(
             x.shape[2:], self.stride, self.size, strict=True
         )]  # fmt: skip
-        x = self.project(nn.functional.pad(x, (0, more[1], 0, more[0])))  # (B, D, T, K)
+        # torch 2.11 on a CPU answers wrongly in bf16 to channels_last where a patch of 8 channels is all 8 bins wide
+        x = nn.functional.pad(x, (0, more[1], 0, more[0])).contiguous()
+        x = self.project(x)  # (B, D, T, K)
         mask = mask[:, :: self.stride[0]]
         x = x.permute(0, 2, 3, 1) + self.bin_positions  # (B, T, K, D)
         x = x + sinusoids(x.shape[1], x.shape[3], x.device).to(x.dtype)[:, None]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+_MOMENTUM = 0.1  # of the running statistics, as torch has it
+
 
 class MaskedBatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch norm of (B, C, …) whose statistics in training are those of the real frames alone.
@@ -14,7 +16,7 @@ class MaskedBatchNorm(nn.modules.batchnorm._BatchNorm):
     """
 
     def __init__(self, num_features: int) -> None:
-        super().__init__(num_features)
+        super().__init__(num_features, momentum=_MOMENTUM)
 
     def _check_input_dim(self, input: torch.Tensor) -> None:
         if input.ndim < 2:
@@ -30,10 +32,11 @@ class MaskedBatchNorm(nn.modules.batchnorm._BatchNorm):
         wide, shape = x.float(), (1, -1, *[1] * (x.ndim - 2))
         mean = (wide * weight).sum(axes) / count  # (C,)
         variance = ((wide - mean.view(shape)).square() * weight).sum(axes) / count
+        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
         with torch.no_grad():
             unbiased = variance * count / (count - 1.0).clamp_min(1.0)
-            self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
-            self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), _MOMENTUM)
+            self.running_var.lerp_(unbiased.to(self.running_var.dtype), _MOMENTUM)
             self.num_batches_tracked.add_(1)
         made = (wide - mean.view(shape)) * torch.rsqrt(variance + self.eps).view(shape)
         return (made * self.weight.view(shape) + self.bias.view(shape)).to(x.dtype)

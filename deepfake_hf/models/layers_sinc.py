@@ -38,6 +38,8 @@ class SincFrontEnd(nn.Module):
     The filters are a persistent buffer: on the meta device they are made by nobody else than the file.
     """
 
+    filters: torch.Tensor
+
     def __init__(self, num_filters: int, num_taps: int, sampling_rate: int) -> None:
         super().__init__()
         self.register_buffer("filters", mel_sinc_filters(num_filters, num_taps, sampling_rate))
