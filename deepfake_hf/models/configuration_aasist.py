@@ -16,8 +16,8 @@ class AasistConfig(DetectorConfig):
         num_filters: Fixed band-pass filters, their edges evenly spaced on the mel scale up to half the rate.
         filter_taps: Length of each, odd: 128 taps and a middle one.
         widths: Channels of the residual blocks, each of which keeps a third of the moments.
-        preactivation: Norm and SELU before the first convolution of every block but the first, as in the paper's
-            figure. The published weights were trained without: see ``convert_aasist``.
+        preactivation: Norm and SELU before the first convolution of every block but the first, as in RawNet2, from
+            which the encoder comes. The published weights were trained without: see ``convert_aasist``.
         graph_widths: Values of a node in the spectral and temporal graphs, and in the graphs over both.
         pool_ratios: Share of nodes kept by the pooling of the spectral graph, the temporal one and those of branches.
         temperatures: What attention scores are divided by in the spectral graph, the temporal one and those of
@@ -32,7 +32,7 @@ class AasistConfig(DetectorConfig):
         ValueError: A list has another length, the taps are even, a ratio is not a share, or the clip is too short for
             the blocks.
 
-    Source: Jung et al. 2022 (arXiv:2110.01200), sections 3 and 4.2.
+    Source: Jung et al. 2022 (arXiv:2110.01200); widths, ratios and temperatures as in its published settings.
     """
 
     model_type = "deepfake_hf_aasist"

@@ -1,6 +1,6 @@
 """Graph attention of AASIST: every node of a graph sees every other. Shapes: B clips, N nodes, D values of a node.
 
-Source of all parts: Jung et al. 2022 (arXiv:2110.01200), sections 2 and 3, after the graph attention of Velickovic et
+Source of all parts: Jung et al. 2022 (arXiv:2110.01200), after the graph attention of Velickovic et
 al. 2018 (arXiv:1710.10903) and the pooling of Gao & Ji 2019 (arXiv:1905.05178).
 """
 

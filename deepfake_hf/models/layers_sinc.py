@@ -55,7 +55,7 @@ class SincFrontEnd(nn.Module):
 class ResidualBlock(nn.Module):
     """Two convolutions of 2 bands x 3 moments beside a short cut, then the largest of 3 moments.
 
-    Source: Jung et al. 2022, section 3.1, figure 1; He et al. 2016 (arXiv:1603.05027) for norm and activation first.
+    Source: Jung et al. 2022 (arXiv:2110.01200); norm and activation first after He et al. 2016 (arXiv:1603.05027).
     """
 
     def __init__(self, num_in: int, num_out: int, preactivation: bool) -> None:
