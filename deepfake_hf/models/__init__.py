@@ -11,10 +11,12 @@ from transformers import (
 )
 
 from .build import CLASSES, build_model
+from .configuration_aasist import AasistConfig
 from .configuration_audio import AudioDetectorConfig
 from .configuration_clip import ClipDetectorConfig
 from .configuration_frame import FrameDetectorConfig
 from .configuration_landmarks import LandmarkRegressorConfig
+from .modeling_aasist import AasistForAudioClassification
 from .modeling_audio import AudioDetectorForAudioClassification
 from .modeling_clip import ClipDetectorForVideoClassification
 from .modeling_frame import FrameDetectorForImageClassification
@@ -25,6 +27,7 @@ _AUTO = {
     "frame": AutoModelForImageClassification,
     "clip": AutoModelForVideoClassification,
     "audio": AutoModelForAudioClassification,
+    "waveform": AutoModelForAudioClassification,
     "landmarks": AutoModel,
 }
 for _kind, (_config_class, _model_class) in CLASSES.items():
@@ -33,6 +36,8 @@ for _kind, (_config_class, _model_class) in CLASSES.items():
 
 __all__ = [
     "PRESETS",
+    "AasistConfig",
+    "AasistForAudioClassification",
     "AudioDetectorConfig",
     "AudioDetectorForAudioClassification",
     "ClipDetectorConfig",
