@@ -35,8 +35,13 @@ def tiny_model(preset_name: str, **options: object) -> nn.Module:
     last = [module for module in model.modules() if isinstance(module, nn.Linear) and module.out_features == 2][-1]
     nn.init.normal_(last.weight, std=0.3)
     model.train()
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d) and preset.kind == "clip"]
+    for norm in norms:
+        norm.momentum = 1.0  # a fresh backbone's features hardly differ before its norms know their spread
     with torch.no_grad():
         model(**tiny_inputs(preset_name, 8, seed=9))  # batch norm sees something: its buffers differ from fresh ones
+    for norm in norms:
+        norm.momentum = 0.1
     return model.eval()
 
 
