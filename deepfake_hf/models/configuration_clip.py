@@ -81,7 +81,7 @@ class ClipDetectorConfig(DetectorConfig):
         self.bidirectional = bidirectional
         self.hidden_size = hidden_size
         self.temporal_layers = temporal_layers
-        self.temporal_heads = temporal_heads
+        self.temporal_heads = temporal_heads  # None beside lstm and gru
         self.head = head
         self.head_widths = head_widths
         self.frame_loss_weight = frame_loss_weight

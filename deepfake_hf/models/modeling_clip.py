@@ -64,7 +64,7 @@ class ClipDetectorForVideoClassification(DetectorModel):
             width = int(self.backbone.head_hidden_size)
         size, layers, dropout = config.hidden_size, config.temporal_layers, config.dropout
         self.temporal: TemporalEncoder | TemporalRecurrence
-        if config.temporal == "transformer":
+        if config.temporal_heads is not None:  # of a transformer, and of no other
             self.temporal = TemporalEncoder(width, size, layers, config.temporal_heads, dropout)
         else:
             self.temporal = TemporalRecurrence(config.temporal, width, size, layers, config.bidirectional, dropout)

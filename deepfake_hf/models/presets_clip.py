@@ -101,4 +101,38 @@ CLIP_PRESETS: Final[dict[str, Preset]] = {
         "lstm", True, f"{_LSTM}; Schuster & Paliwal 1997, bidirectional (doi:10.1109/78.650093)"
     ),
     "xception_conv_gru": _xception_conv("gru", False, "Cho et al. 2014, GRU (arXiv:1406.1078)"),
+    "landmark_gru": Preset(
+        kind="series",
+        config={"feature_size": 9, "hidden_size": 64, "num_layers": 2, "bidirectional": True, "dropout": 0.2},
+        processor={"blink_threshold": 0.2, "longest_blink_s": 0.5, "rate_window_s": 10.0},
+        citation=(
+            "Soukupová & Čech 2016, eye aspect ratio (21st Computer Vision Winter Workshop); Li, Chang & Lyu 2018, "
+            "blinks (arXiv:1806.02877); Yang, Li & Lyu 2019, head poses (arXiv:1811.00661); Cho et al. 2014, GRU "
+            "(arXiv:1406.1078)"
+        ),
+        licence="Apache-2.0",
+        notes="68 iBUG points a frame in, no pixels: nine values a frame, any number of frames; widths are ours",
+    ),
+    "syncnet": Preset(
+        kind="sync",
+        config={"image_size": 224, "num_frames": 5, "num_coefficients": 13, "num_steps": 20},
+        processor={
+            "size": {"height": 224, "width": 224},
+            "num_frames": 5,
+            "frames_per_second": 25,
+            "image_mean": [0.0] * 3,
+            "image_std": [1 / 255] * 3,
+            "sampling_rate": 16_000,
+            "num_coefficients": 13,
+            "hop_length": 160,
+            "win_length": 400,
+        },
+        citation="Chung & Zisserman 2016, Out of time: automated lip sync (doi:10.1007/978-3-319-54427-4_19)",
+        licence="Apache-2.0",
+        pretrained="syncnet_v2.model of joonson/syncnet_python (code MIT, weights without a licence of their own)",
+        notes=(
+            "embeddings, no verdict; pixels stay in [0, 255]; cepstra of 16-bit sound at 100 Hz. convert_syncnet.py "
+            "reads the published file"
+        ),
+    ),
 }

@@ -22,6 +22,7 @@ SMALLER = {
         "convs_per_block": [1, 2],
         "hidden_size": 16,
     },
+    "series": {"hidden_size": 16},
 }
 DETECTORS = sorted(name for name, preset in PRESETS.items() if preset.kind in SMALLER)
 
@@ -52,6 +53,7 @@ def tiny_inputs(preset_name: str, batch: int, seed: int = 0, length: int = 4) ->
         "frame": ("pixel_values", (batch, 3, SIDE, SIDE)),
         "clip": ("pixel_values", (batch, length, 3, SIDE, SIDE)),
         "audio": ("input_values", (batch, 10 * length, 20)),
+        "series": ("landmark_values", (batch, 2 * length, 9)),
     }
     name, shape = shapes[PRESETS[preset_name].kind]
     return {name: torch.randn(shape, generator=rng)}
