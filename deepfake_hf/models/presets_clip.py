@@ -131,7 +131,7 @@ CLIP_PRESETS: Final[dict[str, Preset]] = {
         licence="Apache-2.0",
         pretrained="syncnet_v2.model of joonson/syncnet_python (MIT)",
         notes=(
-            "embeddings, no verdict; pixels stay in [0, 255], cepstra of 16-bit sound at 100 Hz. convert_syncnet.py reads "
+            "embeddings, no verdict; pixels stay in [0, 255], 16-bit cepstra at 100 Hz. convert_syncnet.py reads "
             "the published file. The margin of the loss is ours"
         ),
     ),
