@@ -15,12 +15,16 @@ from .configuration_aasist import AasistConfig
 from .configuration_audio import AudioDetectorConfig
 from .configuration_clip import ClipDetectorConfig
 from .configuration_frame import FrameDetectorConfig
+from .configuration_landmark_series import LandmarkDetectorConfig
 from .configuration_landmarks import LandmarkRegressorConfig
+from .configuration_syncnet import SyncNetConfig
 from .modeling_aasist import AasistForAudioClassification
 from .modeling_audio import AudioDetectorForAudioClassification
 from .modeling_clip import ClipDetectorForVideoClassification
 from .modeling_frame import FrameDetectorForImageClassification
+from .modeling_landmark_series import LandmarkDetectorForVideoClassification
 from .modeling_landmarks import LandmarkRegressor
+from .modeling_syncnet import SyncNetModel
 from .presets import PRESETS, Preset
 
 _AUTO = {
@@ -29,6 +33,8 @@ _AUTO = {
     "audio": AutoModelForAudioClassification,
     "waveform": AutoModelForAudioClassification,
     "landmarks": AutoModel,
+    "series": AutoModelForVideoClassification,
+    "sync": AutoModel,
 }
 for _kind, (_config_class, _model_class) in CLASSES.items():
     AutoConfig.register(_config_class.model_type, _config_class, exist_ok=True)
@@ -44,8 +50,12 @@ __all__ = [
     "ClipDetectorForVideoClassification",
     "FrameDetectorConfig",
     "FrameDetectorForImageClassification",
+    "LandmarkDetectorConfig",
+    "LandmarkDetectorForVideoClassification",
     "LandmarkRegressor",
     "LandmarkRegressorConfig",
     "Preset",
+    "SyncNetConfig",
+    "SyncNetModel",
     "build_model",
 ]

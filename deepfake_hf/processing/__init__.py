@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoVideoProcessor
 
+from .feature_extraction_landmarks import LandmarkSeriesFeatureExtractor
 from .feature_extraction_spectrogram import SpectrogramFeatureExtractor
 from .feature_extraction_waveform import WaveformFeatureExtractor
 from .image_processing_face import FaceImageProcessor
@@ -19,5 +20,12 @@ AutoImageProcessor.register(
 AutoVideoProcessor.register(ClipVideoProcessor, ClipVideoProcessor, exist_ok=True)
 AutoFeatureExtractor.register(SpectrogramFeatureExtractor, SpectrogramFeatureExtractor, exist_ok=True)
 AutoFeatureExtractor.register(WaveformFeatureExtractor, WaveformFeatureExtractor, exist_ok=True)
+AutoFeatureExtractor.register(LandmarkSeriesFeatureExtractor, LandmarkSeriesFeatureExtractor, exist_ok=True)
 
-__all__ = ["ClipVideoProcessor", "FaceImageProcessor", "SpectrogramFeatureExtractor", "WaveformFeatureExtractor"]
+__all__ = [
+    "ClipVideoProcessor",
+    "FaceImageProcessor",
+    "LandmarkSeriesFeatureExtractor",
+    "SpectrogramFeatureExtractor",
+    "WaveformFeatureExtractor",
+]

@@ -11,15 +11,15 @@ from deepfake_hf.models import PRESETS, build_model
 from deepfake_hf.models.build import CLASSES
 from tests.models.tiny import DETECTORS, SMALLER, tiny_inputs, tiny_model
 
-PADDED = [name for name in DETECTORS if PRESETS[name].kind in ("clip", "audio", "waveform")]
 # Softmax sees no shift: but for rounding, this one's gradient is zero.
 SHIFTS = ["pool.score.2.bias"]
+PADDED = [name for name in DETECTORS if PRESETS[name].kind in ("clip", "audio", "waveform", "series")]
 CALIBRATION = {"scale": 0.5, "bias": 1.0}
 
 
 def test_every_preset_has_a_class_and_every_detector_is_tested() -> None:
     assert {preset.kind for preset in PRESETS.values()} <= set(CLASSES)
-    assert set(CLASSES) - set(SMALLER) == {"landmarks"}  # no detector: its own tests
+    assert set(CLASSES) - set(SMALLER) == {"landmarks", "sync"}  # no detectors: their own tests
 
 
 @pytest.mark.parametrize("name", DETECTORS)

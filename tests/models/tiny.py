@@ -34,6 +34,7 @@ SMALLER = {
         "pool_dropout": 0.0,
         "branch_dropout": 0.0,
     },
+    "series": {"hidden_size": 16},
 }
 DETECTORS = sorted(name for name, preset in PRESETS.items() if preset.kind in SMALLER)
 
@@ -50,8 +51,13 @@ def tiny_model(preset_name: str, **options: object) -> nn.Module:
     last = [module for module in model.modules() if isinstance(module, nn.Linear) and module.out_features == 2][-1]
     nn.init.normal_(last.weight, std=0.3)
     model.train()
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d) and preset.kind == "clip"]
+    for norm in norms:
+        norm.momentum = 1.0  # a fresh backbone's features hardly differ before its norms know their spread
     with torch.no_grad():
         model(**tiny_inputs(preset_name, 8, seed=9))  # batch norm sees something: its buffers differ from fresh ones
+    for norm in norms:
+        norm.momentum = 0.1
     return model.eval()
 
 
@@ -63,6 +69,7 @@ def tiny_inputs(preset_name: str, batch: int, seed: int = 0, length: int = 4) ->
         "clip": ("pixel_values", (batch, length, 3, SIDE, SIDE)),
         "audio": ("input_values", (batch, 10 * length, 20)),
         "waveform": ("input_values", (batch, 100 * length)),
+        "series": ("landmark_values", (batch, 2 * length, 9)),
     }
     name, shape = shapes[PRESETS[preset_name].kind]
     return {name: torch.randn(shape, generator=rng)}
