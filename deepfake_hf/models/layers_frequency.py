@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -113,8 +114,7 @@ class FrequencyPlanes(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """float (B, 3, H, W), normalised, to (B, ``out_channels``, …) of the same dtype."""
-        # high bands are small differences: autocast to bf16 would lose them
-        with torch.autocast(pixels.device.type, enabled=False):
+        with _no_autocast(pixels.device.type):
             exact = pixels.float()
             if self.kind == "fft":
                 planes = log_spectrum(exact)
@@ -123,6 +123,13 @@ class FrequencyPlanes(nn.Module):
             else:
                 planes = haar_planes(exact)
         return planes.to(pixels.dtype)
+
+
+def _no_autocast(device: str) -> AbstractContextManager[Any]:
+    """High bands are small differences, which bf16 would lose; where autocast is off the graph stays free of it."""
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return torch.autocast(device, enabled=False)
+    return nullcontext()
 
 
 class FrequencyBranch(nn.Module):

@@ -77,6 +77,12 @@ def test_a_row_says_where_it_comes_from(name: str) -> None:
     assert preset.processor["image_std"] == pytest.approx(statistics["std"])
 
 
+@pytest.mark.parametrize("kind", ["fft", "dct", "dwt"])
+def test_planes_are_counted_on_the_meta_device(kind: str) -> None:
+    planes = FrequencyPlanes(kind).to("meta")(torch.empty(1, 3, 224, 224, device="meta"))
+    assert planes.shape == (1, *{"fft": (4, 224, 224), "dct": (9, 224, 224), "dwt": (12, 112, 112)}[kind])
+
+
 @pytest.mark.parametrize("name", FRAMES)
 def test_hidden_states_embedding_and_masks(name: str) -> None:
     model, inputs = tiny_model(name), tiny_inputs(name, 2)

@@ -23,7 +23,7 @@ HALVES = [0.5] * 3
 
 def crop(seed: int, fake: bool) -> FaceRow:
     """Smooth noise; a fake has stripes."""
-    rgb = np.random.default_rng(seed).integers(60, 160, (4, 4, 3), dtype=np.uint8)
+    rgb = np.random.default_rng(seed).integers(100, 130, (4, 4, 3), dtype=np.uint8)
     rgb = np.asarray(Image.fromarray(rgb).resize((64, 64), Image.Resampling.BICUBIC)).copy()
     if fake:
         rgb[8:56:4] = 250
@@ -41,8 +41,8 @@ def tiny(steps: int) -> tuple[FrameDetectorForImageClassification, CropTensors, 
         backbone="test_efficientnet", image_size=64, dropout=0.0, attention="auto", attention_stage=2
     )
     recipe = SiameseRecipe(
-        data="", out="", embedding_steps=steps, head_steps=steps, triplets=6, batch=12,
-        embedding_learning_rate=2e-3, head_learning_rate=2e-2,
+        data="", out="", embedding_steps=steps, head_steps=steps, triplets=8, batch=12,
+        embedding_learning_rate=1e-3, head_learning_rate=2e-2,
     )  # fmt: skip
     return FrameDetectorForImageClassification(config), CropTensors(ROWS, 64, HALVES, HALVES), recipe
 
@@ -59,14 +59,14 @@ def test_a_triplet_is_two_of_a_class_and_one_of_the_other() -> None:
 
 
 def test_each_stage_learns_and_the_second_changes_only_the_head() -> None:
-    model, crops, recipe = tiny(16)
+    model, crops, recipe = tiny(30)
     fresh = {name: value.clone() for name, value in model.state_dict().items()}
     losses = list(train_embedding(model, crops, recipe))
-    assert np.mean(losses[-4:]) < 0.7 * np.mean(losses[:4])
+    assert np.mean(losses[-6:]) < 0.6 * np.mean(losses[:6])
     between = {name: value.clone() for name, value in model.state_dict().items()}
     assert {name for name, value in fresh.items() if torch.equal(value, between[name])} == {"head.weight", "head.bias"}
     losses = list(train_head(model, crops, recipe))
-    assert np.mean(losses[-4:]) < 0.7 * np.mean(losses[:4])
+    assert np.mean(losses[-6:]) < 0.6 * np.mean(losses[:6])
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, between[name])}
     assert changed == {"head.weight", "head.bias"}
 
