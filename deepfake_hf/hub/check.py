@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import torch
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, ModelCardData
 from safetensors import SafetensorError, safe_open
 
 from deepfake_hf.errors import BundleError, DeepfakeHFError, LabelError
@@ -125,10 +125,13 @@ def _card(bundle: Bundle) -> str:
     path = bundle.path / CARD
     if not path.is_file():
         raise BundleError(f"{bundle.path} has no card", f"there is no {CARD}", "pack it with deepfake-hf hub pack")
-    data = ModelCard(path.read_text()).data
-    if not data.license:
+    data = ModelCard(path.read_text()).data.to_dict()
+    if not data.get("license"):
         raise BundleError(f"{path} names no licence", "its front matter lacks it", "pack the bundle with --licence")
-    return f"licence {data.license}, {len(data.eval_results or [])} figures in the model-index"
+    measured = [
+        row for model in data.get("model-index", []) for result in model["results"] for row in result["metrics"]
+    ]
+    return f"licence {data['license']}, {len(measured)} figures in the model-index"
 
 
 def _code(bundle: Bundle) -> str:

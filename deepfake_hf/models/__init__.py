@@ -11,21 +11,30 @@ from transformers import (
 )
 
 from .build import CLASSES, build_model
+from .configuration_aasist import AasistConfig
 from .configuration_audio import AudioDetectorConfig
 from .configuration_clip import ClipDetectorConfig
 from .configuration_frame import FrameDetectorConfig
+from .configuration_landmark_series import LandmarkDetectorConfig
 from .configuration_landmarks import LandmarkRegressorConfig
+from .configuration_syncnet import SyncNetConfig
+from .modeling_aasist import AasistForAudioClassification
 from .modeling_audio import AudioDetectorForAudioClassification
 from .modeling_clip import ClipDetectorForVideoClassification
 from .modeling_frame import FrameDetectorForImageClassification
+from .modeling_landmark_series import LandmarkDetectorForVideoClassification
 from .modeling_landmarks import LandmarkRegressor
+from .modeling_syncnet import SyncNetModel
 from .presets import PRESETS, Preset
 
 _AUTO = {
     "frame": AutoModelForImageClassification,
     "clip": AutoModelForVideoClassification,
     "audio": AutoModelForAudioClassification,
+    "waveform": AutoModelForAudioClassification,
     "landmarks": AutoModel,
+    "series": AutoModelForVideoClassification,
+    "sync": AutoModel,
 }
 for _kind, (_config_class, _model_class) in CLASSES.items():
     AutoConfig.register(_config_class.model_type, _config_class, exist_ok=True)
@@ -33,14 +42,20 @@ for _kind, (_config_class, _model_class) in CLASSES.items():
 
 __all__ = [
     "PRESETS",
+    "AasistConfig",
+    "AasistForAudioClassification",
     "AudioDetectorConfig",
     "AudioDetectorForAudioClassification",
     "ClipDetectorConfig",
     "ClipDetectorForVideoClassification",
     "FrameDetectorConfig",
     "FrameDetectorForImageClassification",
+    "LandmarkDetectorConfig",
+    "LandmarkDetectorForVideoClassification",
     "LandmarkRegressor",
     "LandmarkRegressorConfig",
     "Preset",
+    "SyncNetConfig",
+    "SyncNetModel",
     "build_model",
 ]

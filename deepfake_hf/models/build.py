@@ -7,21 +7,30 @@ from typing import Final
 from torch import Tensor
 from transformers import PretrainedConfig, PreTrainedModel
 
+from .configuration_aasist import AasistConfig
 from .configuration_audio import AudioDetectorConfig
 from .configuration_clip import ClipDetectorConfig
 from .configuration_frame import FrameDetectorConfig
+from .configuration_landmark_series import LandmarkDetectorConfig
 from .configuration_landmarks import LandmarkRegressorConfig
+from .configuration_syncnet import SyncNetConfig
+from .modeling_aasist import AasistForAudioClassification
 from .modeling_audio import AudioDetectorForAudioClassification
 from .modeling_clip import ClipDetectorForVideoClassification
 from .modeling_frame import FrameDetectorForImageClassification, load_backbone_state
+from .modeling_landmark_series import LandmarkDetectorForVideoClassification
 from .modeling_landmarks import LandmarkRegressor
+from .modeling_syncnet import SyncNetModel
 from .presets import PRESETS, Kind
 
 CLASSES: Final[dict[Kind, tuple[type[PretrainedConfig], type[PreTrainedModel]]]] = {
     "frame": (FrameDetectorConfig, FrameDetectorForImageClassification),
     "clip": (ClipDetectorConfig, ClipDetectorForVideoClassification),
     "audio": (AudioDetectorConfig, AudioDetectorForAudioClassification),
+    "waveform": (AasistConfig, AasistForAudioClassification),
     "landmarks": (LandmarkRegressorConfig, LandmarkRegressor),
+    "series": (LandmarkDetectorConfig, LandmarkDetectorForVideoClassification),
+    "sync": (SyncNetConfig, SyncNetModel),
 }
 
 

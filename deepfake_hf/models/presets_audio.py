@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from .preset_row import Preset
+
+# Four 3 x 3 convolutions halve time and frequency twice; patches of 4 moments are then 16 frames, 160 ms, long.
+_AST: Final[dict[str, Any]] = {
+    "block": "strided",
+    "widths": [32, 64],
+    "time_strides": [2, 2],
+    "bin_strides": [2, 2],
+    "convs_per_block": [2, 2],
+    "hidden_size": 192,
+    "encoder_layers": 6,
+    "encoder_heads": 3,
+    "encoder_mlp_ratio": 4,
+    "pooling": "class_token",
+    "window_frames": 1024,
+}
+_AST_CITATION: Final = "after Gong et al. 2021, AST (arXiv:2104.01778), with a convolutional stem"
+_WINDOWS: Final = "random; clips of any length by windows of 1,024 frames, 10.24 s"
+_AASIST_CITATION: Final = "Jung et al. 2022, AASIST, ICASSP (arXiv:2110.01200)"
+_AASIST_NOTES: Final = (
+    "random; clips are repeated or cut to 64,600 samples, about 4 s; convert_aasist takes published weights, whose "
+    "licence is their publisher's"
+)
 
 AUDIO_PRESETS: Final[dict[str, Preset]] = {
     "lite_audio": Preset(
         kind="audio",
         config={
+            "num_bins": 960,
+            "num_channels": 2,
             "widths": [16, 32, 64, 96, 128],
             "time_strides": [2, 2, 2, 1, 1],
             "bin_strides": [2, 2, 2, 2, 2],
@@ -28,5 +52,105 @@ AUDIO_PRESETS: Final[dict[str, Preset]] = {
         },
         citation="this project; masked convolutions and attentive statistics (Okabe et al. 2018, arXiv:1803.10963)",
         licence="Apache-2.0",
+    ),
+    "mel_cnn": Preset(
+        kind="audio",
+        config={
+            "num_bins": 128,
+            "block": "pooled",
+            "widths": [32, 64, 128, 256],
+            "time_strides": [2, 2, 2, 2],
+            "bin_strides": [2, 2, 2, 2],
+            "convs_per_block": [1, 1, 1, 1],
+            "hidden_size": 128,
+            "encoder_layers": 0,
+            "pooling": "global",
+            "dropout": 0.3,
+        },
+        processor={
+            "kind": "log_mel",
+            "sampling_rate": 16_000,
+            "n_fft": 1024,  # of a shorter window: at 16 Hz a step, no mel band is without an FFT bin
+            "win_length": 400,
+            "hop_length": 160,
+            "num_mel_bins": 128,
+        },
+        citation="this project; convolution, batch norm (Ioffe & Szegedy 2015, arXiv:1502.03167), ReLU and pooling",
+        licence="Apache-2.0",
+        notes="random",
+    ),
+    "mel_cnn_ast": Preset(
+        kind="audio",
+        config={**_AST, "num_bins": 128, "patch_size": [4, 4]},
+        processor={
+            "kind": "log_mel",
+            "sampling_rate": 16_000,
+            "n_fft": 1024,
+            "win_length": 400,
+            "hop_length": 160,
+            "num_mel_bins": 128,
+        },
+        citation=_AST_CITATION,
+        licence="Apache-2.0",
+        notes=_WINDOWS,
+    ),
+    "logspec_cnn_ast": Preset(
+        kind="audio",
+        config={**_AST, "num_bins": 242, "patch_size": [4, 8]},
+        processor={
+            "kind": "log_linear",
+            "sampling_rate": 16_000,
+            "n_fft": 512,
+            "win_length": 400,
+            "hop_length": 160,
+        },
+        citation=_AST_CITATION,
+        licence="Apache-2.0",
+        notes=_WINDOWS,
+    ),
+    "cqt_cnn_ast": Preset(
+        kind="audio",
+        config={**_AST, "num_bins": 106, "patch_size": [4, 4]},
+        processor={
+            "kind": "log_cqt",
+            "sampling_rate": 16_000,
+            "win_length": 4_608,  # 288 ms: the lowest kernel, 16 bins to the octave at 80 Hz, is 4,517 samples long
+            "hop_length": 160,
+            "bins_per_octave": 16,
+            "min_hz": 80.0,
+        },
+        citation=f"{_AST_CITATION}; constant-Q transform of Brown 1991 (J. Acoust. Soc. Am. 89(1), 425-434)",
+        licence="Apache-2.0",
+        notes=_WINDOWS,
+    ),
+    "aasist": Preset(
+        kind="waveform",
+        config={
+            "num_samples": 64_600,
+            "sampling_rate": 16_000,
+            "widths": [32, 32, 64, 64, 64, 64],
+            "graph_widths": [64, 32],
+            "pool_ratios": [0.5, 0.7, 0.5],
+            "temperatures": [2.0, 2.0, 100.0],
+        },
+        processor={"sampling_rate": 16_000, "num_samples": 64_600},
+        citation=_AASIST_CITATION,
+        licence="Apache-2.0",
+        notes=_AASIST_NOTES,
+    ),
+    "aasist_l": Preset(
+        kind="waveform",
+        config={
+            "num_samples": 64_600,
+            "sampling_rate": 16_000,
+            "widths": [32, 32, 24, 24, 24, 24],
+            "graph_widths": [24, 32],
+            "pool_ratios": [0.4, 0.5, 0.7],
+            "temperatures": [2.0, 2.0, 100.0],
+        },
+        processor={"sampling_rate": 16_000, "num_samples": 64_600},
+        citation=_AASIST_CITATION,
+        licence="Apache-2.0",
+        notes=_AASIST_NOTES,
     ),
 }

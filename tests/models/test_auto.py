@@ -21,7 +21,12 @@ from transformers import (
     pipeline,
 )
 
-from deepfake_hf.processing import ClipVideoProcessor, FaceImageProcessor, SpectrogramFeatureExtractor
+from deepfake_hf.processing import (
+    ClipVideoProcessor,
+    FaceImageProcessor,
+    LandmarkSeriesFeatureExtractor,
+    SpectrogramFeatureExtractor,
+)
 from tests.models.tiny import SIDE, tiny_model
 
 SIZE = {"height": SIDE, "width": SIDE}
@@ -76,6 +81,18 @@ def test_videos(tmp_path: Path) -> None:
     assert by_label(answer) == pytest.approx(softmax_by_label(model, batch), abs=1e-6)
 
 
+def test_landmark_series(tmp_path: Path) -> None:
+    model, extractor = tiny_model("landmark_gru"), LandmarkSeriesFeatureExtractor()
+    model.save_pretrained(tmp_path)
+    extractor.save_pretrained(tmp_path)
+    loaded = AutoModelForVideoClassification.from_pretrained(tmp_path)
+    assert type(loaded) is type(model)
+    points = np.random.default_rng(0).uniform(0, 200, (6, 68, 2))
+    inputs = AutoFeatureExtractor.from_pretrained(tmp_path)(points, np.arange(6) / 25)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(**inputs).logits, model(**inputs).logits)
+
+
 def test_sounds(tmp_path: Path) -> None:
     extractor = SpectrogramFeatureExtractor(n_fft=128, win_length=128)
     model = tiny_model("lite_audio")
@@ -91,13 +108,14 @@ def test_sounds(tmp_path: Path) -> None:
     assert by_label(answer) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["lite_frame", "lite_clip", "lite_audio"])
+@pytest.mark.parametrize("name", ["lite_frame", "lite_clip", "lite_audio", "landmark_gru"])
 def test_the_code_that_is_exported_stands_alone(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_model(name)
     processor = {
         "lite_frame": FaceImageProcessor,
         "lite_clip": ClipVideoProcessor,
         "lite_audio": SpectrogramFeatureExtractor,
+        "landmark_gru": LandmarkSeriesFeatureExtractor,
     }[name]()
     auto = type(model).__name__.split("For")[1]
     for cls in (type(model), type(model.config), type(processor)):

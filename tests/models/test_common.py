@@ -11,13 +11,15 @@ from deepfake_hf.models import PRESETS, build_model
 from deepfake_hf.models.build import CLASSES
 from tests.models.tiny import DETECTORS, SMALLER, tiny_inputs, tiny_model
 
-PADDED = [name for name in DETECTORS if PRESETS[name].kind in ("clip", "audio")]
+# Softmax sees no shift: but for rounding, this one's gradient is zero.
+SHIFTS = ["pool.score.2.bias"]
+PADDED = [name for name in DETECTORS if PRESETS[name].kind in ("clip", "audio", "waveform", "series")]
 CALIBRATION = {"scale": 0.5, "bias": 1.0}
 
 
 def test_every_preset_has_a_class_and_every_detector_is_tested() -> None:
     assert {preset.kind for preset in PRESETS.values()} <= set(CLASSES)
-    assert set(CLASSES) - set(SMALLER) == {"landmarks"}  # no detector: its own tests
+    assert set(CLASSES) - set(SMALLER) == {"landmarks", "sync"}  # no detectors: their own tests
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -34,7 +36,7 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
     model = tiny_model(name).train()
     model(**tiny_inputs(name, 4), labels=torch.tensor([0, 1, 0, 1])).loss.backward()
     without = [key for key, value in model.named_parameters() if value.grad is None or not bool(value.grad.any())]
-    assert without == []
+    assert [key for key in without if key not in SHIFTS] == []
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -94,7 +96,7 @@ def test_four_items_are_learnt_by_heart(name: str) -> None:
     inputs, labels = tiny_inputs(name, 4), torch.tensor([0, 1, 1, 0])
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     losses = []
-    for _ in range(25):
+    while len(losses) < 75 and (not losses or losses[-1] > 0.09):
         loss = model(**inputs, labels=labels).loss
         optimizer.zero_grad()
         loss.backward()
@@ -129,7 +131,7 @@ def test_build_model_is_honest_about_its_weights(name: str, monkeypatch: pytest.
 
 
 def test_build_model_names_what_it_knows() -> None:
-    with pytest.raises(ValueError, match=r"unknown preset 'xception'\. Known are .*lite_frame"):
-        build_model("xception")
+    with pytest.raises(ValueError, match=r"unknown preset 'no_such_system'\. Known are .*lite_frame"):
+        build_model("no_such_system")
     with pytest.raises(ValueError, match="no backbone"):
         build_model("lite_audio", {})

@@ -107,3 +107,82 @@ def test_silence_and_very_short_clips_are_finite() -> None:
     extractor = SpectrogramFeatureExtractor()
     for wave in (np.zeros(8_000, np.float32), np.ones(3, np.float32)):
         assert np.isfinite(extractor(wave, sampling_rate=16_000, return_tensors="np")["input_values"]).all()
+
+
+_CQT = {"kind": "log_cqt", "bins_per_octave": 12, "min_hz": 110.0, "win_length": 2_560, "hop_length": 320}
+
+
+def _unit(wave: np.ndarray) -> np.ndarray:
+    wave = wave - wave.mean()
+    return wave / np.sqrt(np.mean(wave**2))
+
+
+def test_constant_q_agrees_with_its_definition() -> None:
+    """Brown 1991, equation 5, summed term by term for some frames and bins."""
+    extractor = SpectrogramFeatureExtractor(**_CQT, mean_db=0.0, std_db=1.0)
+    wave = _unit(_noise(6_000).astype(np.float64))
+    made = extractor.spectrogram(wave)
+    assert made.shape == (1 + (6_000 - 2_560) // 320, 1 + int(12 * np.log2(7_600 / 110)))
+    quality = 1 / (2 ** (1 / 12) - 1)
+    for frame, band in [(0, 0), (3, 17), (7, 40), (10, made.shape[1] - 1)]:
+        hertz = 110 * 2 ** (band / 12)
+        length = int(np.ceil(quality * 16_000 / hertz))
+        first = frame * 320 + (2_560 - length) // 2
+        total, weight = 0j, 0.0
+        for n in range(length):
+            window = np.sin(np.pi * n / length) ** 2
+            total += window * wave[first + n] * np.exp(-2j * np.pi * hertz * n / 16_000)
+            weight += window
+        expected = 10 * np.log10(2 * abs(total / weight) ** 2 + 10**-7.5)
+        assert made[frame, band] == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.slow
+def test_constant_q_agrees_with_librosa() -> None:
+    librosa = pytest.importorskip("librosa", reason="the train extra brings it")
+    wave = _unit(_noise(16_000).astype(np.float64))
+    made = SpectrogramFeatureExtractor(**_CQT, mean_db=0.0, std_db=1.0).spectrogram(wave)[4:-4, :60]
+    # librosa's bandwidth is (r^2 - 1) / (r^2 + 1), its unscaled sums aren't divided by the windows' lengths, and its
+    # frames stand about multiples of the hop: ours number t about sample 320 t + 1,280
+    ratio, quality = 2 ** (2 / 12), 1 / (2 ** (1 / 12) - 1)
+    theirs = librosa.cqt(
+        wave, sr=16_000, hop_length=320, fmin=110.0, n_bins=60, bins_per_octave=12, sparsity=0.0, scale=False,
+        filter_scale=quality * (ratio - 1) / (ratio + 1),
+    )  # fmt: skip
+    lengths = quality * 16_000 / (110 * 2 ** (np.arange(60) / 12))
+    expected = 10 * np.log10(2 * np.abs(theirs.T / lengths) ** 2 + 10**-7.5)[8 : 8 + len(made)]
+    assert np.median(np.abs(made - expected)) < 0.3 and np.corrcoef(made.ravel(), expected.ravel())[0, 1] > 0.98
+
+
+def test_a_tone_stands_in_its_constant_q_bin_at_zero_decibels() -> None:
+    extractor = SpectrogramFeatureExtractor(**_CQT, mean_db=0.0, std_db=1.0)
+    for band in (5, 30, 60):
+        tone = np.sin(2 * np.pi * 110 * 2 ** (band / 12) * np.arange(8_000) / 16_000)
+        made = extractor.spectrogram(tone)
+        assert set(made.argmax(1)) == {band} and np.allclose(made[:, band], 0.0, atol=0.1)
+
+
+def test_constant_q_batches_and_files(tmp_path) -> None:
+    extractor = SpectrogramFeatureExtractor(**_CQT)
+    short = _noise(5_000)
+    batch = extractor([_noise(16_000, 1), short], sampling_rate=16_000, return_tensors="np")
+    alone = extractor.spectrogram(short)
+    assert len(alone) == extractor.num_frames(5_000) == 1 + (5_000 - 2_560) // 320
+    assert np.allclose(batch["input_values"][1, : len(alone)], alone, atol=1e-6)
+    extractor.save_pretrained(tmp_path)
+    loaded = SpectrogramFeatureExtractor.from_pretrained(tmp_path)
+    assert (loaded.kind, loaded.bins_per_octave) == ("log_cqt", 12)
+    assert np.allclose(loaded.spectrogram(short), alone)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"win_length": 2_000}, "Raise win_length"),
+        ({"min_hz": 0.0}, "above zero"),
+        ({"short_win_length": 128}, "second picture|Leave short"),
+    ],
+)
+def test_constant_q_that_does_not_fit_is_refused(change, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        SpectrogramFeatureExtractor(**{**_CQT, **change})
