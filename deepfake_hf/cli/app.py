@@ -93,3 +93,14 @@ def schema() -> None:
     from deepfake_hf.report.schema import result_schema_text
 
     typer.echo(result_schema_text())
+
+
+@app.command()
+def presets(
+    time: Annotated[bool, typer.Option("--time", help="Also time one item on this CPU (a few minutes).")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the page of presets here instead of printing it.")] = None,
+) -> None:
+    """List the systems: parameters, operations, weights, licence and source of each."""
+    from deepfake_hf.cli.presets import run
+
+    run(time, out)
