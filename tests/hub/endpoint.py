@@ -30,6 +30,7 @@ class Hub:
         self.objects: dict[str, bytes] = {}
         self.uploads: list[str] = []
         self.on_upload: Any = lambda number: None
+        self.counting = threading.Lock()  # uploads come side by side, and every number must come once
         hub = self
 
         class Handler(_Handler):
@@ -112,10 +113,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         hub, oid = self.held, self.path.rpartition("/")[2]
-        hub.uploads.append(oid)
+        with hub.counting:
+            hub.uploads.append(oid)
+            number = len(hub.uploads)
         size = int(self.headers["Content-Length"])
         begun = self.rfile.read(size // 2)
-        hub.on_upload(len(hub.uploads))
+        hub.on_upload(number)
         content = begun + self.rfile.read(size - len(begun))
         if len(content) < size:
             self.close_connection = True
