@@ -17,6 +17,7 @@ from deepfake_hf.media.container import open_container
 from deepfake_hf.media.decode_video import Converter, need_video
 from deepfake_hf.media.limits import Limits
 from deepfake_hf.media.sound import read_audio
+from deepfake_hf.media.write import REPEATABLE
 from deepfake_hf.media.write_sound import AudioCodec, encode_audio
 from deepfake_hf.types import AudioTrack
 
@@ -123,7 +124,7 @@ def h264_roundtrip(frames: NDArray[np.uint8], crf: int, fps: float = 25.0) -> ND
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as container:
         rate = Fraction(fps).limit_denominator(1001)
-        stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
+        stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf), **REPEATABLE})
         stream.width, stream.height, stream.pix_fmt = even.shape[2], even.shape[1], "yuv420p"
         stream.colorspace = 6  # SMPTE 170M, and converted as such
         for rgb in even:

@@ -31,7 +31,7 @@ SELF_BLENDED: Final = "self-blended"
 COPY_SYNTHESIS: Final = "copy-synthesis"
 CACHE_VARIABLE: Final = "DEEPFAKE_HF_CACHE"
 SPEECH_RATE: Final = 16_000  # Hz
-RECIPE: Final = "2"  # raise it when a maker changes, so that files made before are not taken for its work
+RECIPE: Final = "3"  # raise it when a maker changes, so that files made before are not taken for its work
 
 _PORTRAIT_CREDIT: Final = "Portrait of Eileen Collins: NASA, public domain, from scikit-image"
 _SPEECH_CREDIT: Final = "Speech sample of useful-moonshine-onnx, MIT"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +123,21 @@ def test_the_movement_is_smooth_seeded_and_within_bounds() -> None:
 def test_a_shot_without_frames_is_refused() -> None:
     with pytest.raises(UsageError, match="no frame"):
         list(film(astronaut_rgb(), VirtualCamera(duration_s=0.0)))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="MALLOC_PERTURB_ and CPU affinity are Linux's")
+def test_every_process_makes_the_same_bytes(tmp_path: Path) -> None:
+    # Each process finds other values in unset memory and other numbers of cores: what depends on them differs here.
+    program = (
+        "import hashlib, os, sys\n"
+        "if sys.argv[2] == 'one core': os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+        "from deepfake_hf.synthesis.examples import make_examples\n"
+        "for example in make_examples(sys.argv[1]):\n"
+        "    print(example.path.name, hashlib.sha256(example.path.read_bytes()).hexdigest())\n"
+    )
+    made = []
+    for index, (unset, cores) in enumerate([("85", "one core"), ("170", "all cores")]):
+        call = [sys.executable, "-c", program, str(tmp_path / str(index)), cores]
+        made.append(subprocess.check_output(call, env={**os.environ, "MALLOC_PERTURB_": unset}, text=True))
+    assert len(made[0].splitlines()) == 6
+    assert made[0] == made[1]
