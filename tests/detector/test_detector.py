@@ -46,8 +46,8 @@ def test_a_genuine_clip_and_its_twin_are_scored(detector: Detector, examples: di
     genuine = detector.detect(examples["video genuine"].path)
     fake = detector.detect(examples["video self-blended"].path)
     assert genuine.status is fake.status is Status.SCORED
-    # No order is asked of the filmed pair: it is encoded a little differently in every run, and these weights put both
-    # near the limit. The still pair below is the same in every run.
+    assert genuine.verdict is not Verdict.FAKE
+    # No order is asked of the filmed pair: these weights do not tell it apart (genuine 0.804, self-blended 0.783).
     assert genuine.p_fake is not None and fake.p_fake is not None
     stills = [detector.detect(examples[f"image {name}"].path).p_fake for name in ("genuine", "self-blended")]
     assert stills[0] is not None and stills[1] is not None and stills[1] > stills[0] + 0.05
