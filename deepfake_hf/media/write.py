@@ -17,9 +17,9 @@ from deepfake_hf.errors import UsageError
 from deepfake_hf.media.write_sound import SoundEncoder
 from deepfake_hf.types import AudioTrack, Frame
 
-# The same frames, the same bytes. x264's macroblock tree, in its vector code, reads unset memory where a row's number of
-# macroblocks is odd to its vectors (MALLOC_PERTURB_ changes the bytes at widths 400 and 448, not at 384 nor with asm=0).
-# And x264's output depends on its number of threads, which it takes from the machine by itself.
+# The same frames, the same bytes. With its macroblock tree and vector code on, x264's output depends on what unset
+# memory holds: MALLOC_PERTURB_ changes the bytes at widths 400 and 448, not at 384, nor with mbtree=0 or asm=0.
+# It also depends on the number of threads, which x264 takes from the machine by itself.
 REPEATABLE: Final = {"mbtree": "0", "threads": "4"}
 _VIDEO_TICK: Final = Fraction(1, 90_000)
 _SD_LINES: Final = 576
