@@ -77,24 +77,52 @@ def make_speech_data(
     make_speech_cache(data, out)
 
 
+_CACHE = typer.Option(help="The twin cache.")
+_LEAVE_OUT = typer.Option(help="Train without this generator family.")
+_EACH_LEFT_OUT = typer.Option(help="Train once without each family; loo.json in --out.")
+
+
 @app.command()
 def speech(
-    cache: Annotated[Path, typer.Option(help="The twin cache.")] = Path("runs/speech_cache"),
+    cache: Annotated[Path, _CACHE] = Path("runs/speech_cache"),
     out: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/speech/final"),
-    leave_out: Annotated[str | None, typer.Option(help="Train without this generator family.")] = None,
-    each_left_out: Annotated[bool, typer.Option(help="Train once without each family; loo.json in --out.")] = False,
+    leave_out: Annotated[str | None, _LEAVE_OUT] = None,
+    each_left_out: Annotated[bool, _EACH_LEFT_OUT] = False,
+    voices: Annotated[bool, typer.Option(help="Train on the text-to-speech voices in the cache too.")] = True,
+    coded: Annotated[bool, typer.Option(help="Train on waves that went through a codec too.")] = True,
+) -> None:
+    """Fit the speech branch on statistics of genuine speech, its copy-synthesis and spoken text."""
+    from deepfake_hf.training.speech_fit import FitRecipe, fit_each_left_out, fit_speech
+
+    recipe = FitRecipe(voices=voices, coded=coded)
+    if each_left_out:
+        typer.echo(json.dumps(fit_each_left_out(cache, out, recipe), indent=1))
+    else:
+        typer.echo(json.dumps(fit_speech(cache, out, recipe, leave_out)["validation"], indent=1))
+
+
+@app.command("speech-net")
+def speech_net(
+    preset: Annotated[str, typer.Option(help="A preset of kind audio.")] = "lite_audio",
+    cache: Annotated[Path, _CACHE] = Path("runs/speech_cache"),
+    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/speech_net/final"),
+    leave_out: Annotated[str | None, _LEAVE_OUT] = None,
+    each_left_out: Annotated[bool, _EACH_LEFT_OUT] = False,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps; default: the recipe's.")] = None,
     seed: int = 0,
     threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")] = False,
 ) -> None:
-    """Train the speech branch from scratch on genuine speech against its copy-synthesis."""
-    from deepfake_hf.training.speech import SpeechRecipe, leave_one_out, train_speech
+    """Train an audio net on spectrograms of genuine speech and its copy-synthesis."""
+    from deepfake_hf.training.speech import SpeechRecipe, train_speech
+    from deepfake_hf.training.speech_evaluation import leave_one_out
 
     _threads(threads)
-    recipe = SpeechRecipe(seed=seed) if steps is None else SpeechRecipe(seed=seed, steps=steps)
+    recipe = SpeechRecipe(preset=preset, seed=seed)
+    recipe = recipe if steps is None else dataclasses.replace(recipe, steps=steps)
     if each_left_out:
-        typer.echo(json.dumps(leave_one_out(cache, out, recipe), indent=1))
+        made = leave_one_out(lambda folder, family: train_speech(cache, folder, recipe, family, resume), out)
+        typer.echo(json.dumps(made, indent=1))
     else:
         train_speech(cache, out, recipe, leave_out, resume=resume)
 

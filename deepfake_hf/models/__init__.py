@@ -17,6 +17,7 @@ from .configuration_clip import ClipDetectorConfig
 from .configuration_frame import FrameDetectorConfig
 from .configuration_landmark_series import LandmarkDetectorConfig
 from .configuration_landmarks import LandmarkRegressorConfig
+from .configuration_speech_statistics import SpeechStatisticsConfig
 from .configuration_syncnet import SyncNetConfig
 from .modeling_aasist import AasistForAudioClassification
 from .modeling_audio import AudioDetectorForAudioClassification
@@ -24,6 +25,7 @@ from .modeling_clip import ClipDetectorForVideoClassification
 from .modeling_frame import FrameDetectorForImageClassification
 from .modeling_landmark_series import LandmarkDetectorForVideoClassification
 from .modeling_landmarks import LandmarkRegressor
+from .modeling_speech_statistics import SpeechStatisticsForAudioClassification
 from .modeling_syncnet import SyncNetModel
 from .presets import PRESETS, Preset
 
@@ -32,6 +34,7 @@ _AUTO = {
     "clip": AutoModelForVideoClassification,
     "audio": AutoModelForAudioClassification,
     "waveform": AutoModelForAudioClassification,
+    "statistics": AutoModelForAudioClassification,
     "landmarks": AutoModel,
     "series": AutoModelForVideoClassification,
     "sync": AutoModel,
@@ -55,6 +58,8 @@ __all__ = [
     "LandmarkRegressor",
     "LandmarkRegressorConfig",
     "Preset",
+    "SpeechStatisticsConfig",
+    "SpeechStatisticsForAudioClassification",
     "SyncNetConfig",
     "SyncNetModel",
     "build_model",

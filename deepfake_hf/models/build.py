@@ -13,6 +13,7 @@ from .configuration_clip import ClipDetectorConfig
 from .configuration_frame import FrameDetectorConfig
 from .configuration_landmark_series import LandmarkDetectorConfig
 from .configuration_landmarks import LandmarkRegressorConfig
+from .configuration_speech_statistics import SpeechStatisticsConfig
 from .configuration_syncnet import SyncNetConfig
 from .modeling_aasist import AasistForAudioClassification
 from .modeling_audio import AudioDetectorForAudioClassification
@@ -20,6 +21,7 @@ from .modeling_clip import ClipDetectorForVideoClassification
 from .modeling_frame import FrameDetectorForImageClassification, load_backbone_state
 from .modeling_landmark_series import LandmarkDetectorForVideoClassification
 from .modeling_landmarks import LandmarkRegressor
+from .modeling_speech_statistics import SpeechStatisticsForAudioClassification
 from .modeling_syncnet import SyncNetModel
 from .presets import PRESETS, Kind
 
@@ -28,6 +30,7 @@ CLASSES: Final[dict[Kind, tuple[type[PretrainedConfig], type[PreTrainedModel]]]]
     "clip": (ClipDetectorConfig, ClipDetectorForVideoClassification),
     "audio": (AudioDetectorConfig, AudioDetectorForAudioClassification),
     "waveform": (AasistConfig, AasistForAudioClassification),
+    "statistics": (SpeechStatisticsConfig, SpeechStatisticsForAudioClassification),
     "landmarks": (LandmarkRegressorConfig, LandmarkRegressor),
     "series": (LandmarkDetectorConfig, LandmarkDetectorForVideoClassification),
     "sync": (SyncNetConfig, SyncNetModel),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["frame", "clip", "audio", "waveform", "landmarks", "series", "sync"]
+Kind = Literal["frame", "clip", "audio", "waveform", "statistics", "landmarks", "series", "sync"]
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,15 @@ AUDIO_PRESETS: Final[dict[str, Preset]] = {
         citation="this project; masked convolutions and attentive statistics (Okabe et al. 2018, arXiv:1803.10963)",
         licence="Apache-2.0",
     ),
+    "lite_speech": Preset(
+        kind="statistics",
+        config={"sampling_rate": 16_000},
+        processor={"sampling_rate": 16_000, "num_samples": 0},
+        citation="this project; linear-frequency cepstra (Sahidullah et al. 2015), group delay and phase steps, "
+        "envelopes, a linear head",
+        licence="Apache-2.0",
+        notes="random; the embedded bundle's speech branch",
+    ),
     "mel_cnn": Preset(
         kind="audio",
         config={

@@ -1,4 +1,4 @@
-"""Training of the speech branch: a small audio detector on genuine speech against its own copy-synthesis."""
+"""Training of audio detectors that see spectrograms, on genuine speech against its own copy-synthesis."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,13 +19,10 @@ from deepfake_hf.models.configuration_audio import AudioDetectorConfig
 from deepfake_hf.models.modeling_audio import AudioDetectorForAudioClassification
 from deepfake_hf.models.presets import PRESETS
 from deepfake_hf.processing.feature_extraction_spectrogram import SpectrogramFeatureExtractor
-from deepfake_hf.synthesis.vocoders import FAMILIES
 from deepfake_hf.training.speech_augmentation import SpeechAugmentation
 from deepfake_hf.training.speech_batches import TwinSampler, read_twins
 from deepfake_hf.training.speech_data import SAMPLING_RATE
-from deepfake_hf.training.speech_evaluation import score_twins, summarise, write_scores
-
-LEAVE_OUT: Final = ("hifigan", "world", "griffin_lim")
+from deepfake_hf.training.speech_evaluation import score_twins, summarise, write_report
 
 
 @dataclass(frozen=True)
@@ -161,40 +158,6 @@ def train_speech(
         if out_of_time:
             break
     bar.close()
-    return _report(cache_dir, out_dir, recipe, leave_out, state)
-
-
-def _report(
-    cache_dir: str | Path, out_dir: Path, recipe: SpeechRecipe, leave_out: str | None, state: dict[str, Any]
-) -> dict[str, Any]:
+    facts = {"steps": state["step"], "seconds": round(state["seconds"], 1), "recipe": asdict(recipe)}
     model = AudioDetectorForAudioClassification.from_pretrained(out_dir / "best")
-    extractor = SpectrogramFeatureExtractor.from_pretrained(out_dir / "best")
-    metrics: dict[str, Any] = {"leave_out": leave_out, "steps": state["step"], "seconds": round(state["seconds"], 1)}
-    metrics["recipe"] = asdict(recipe)
-    only = None if leave_out is None else {name for name, family in FAMILIES.items() if family == leave_out}
-    for split in ("dev", "validation"):
-        scores = score_twins(model, extractor, read_twins(cache_dir, split), (0, 1))
-        write_scores(out_dir / f"scores_{split}.csv", scores)
-        clean, coded = summarise(scores, 0), summarise(scores, 1)
-        metrics[split] = {"clean": clean, "codec": coded}
-        if only is not None:
-            metrics[split]["left_out"] = {name: clean[name] for name in clean if name in only}
-            metrics[split]["left_out_codec"] = {name: coded[name] for name in coded if name in only}
-    (out_dir / "metrics.json").write_text(json.dumps(metrics, indent=1))
-    return metrics
-
-
-def leave_one_out(cache_dir: str | Path, out_dir: str | Path, recipe: SpeechRecipe | None = None) -> dict[str, Any]:
-    """Train once without each family of ``LEAVE_OUT`` and gather the figures in ``loo.json``."""
-    out_dir = Path(out_dir)
-    runs = {name: train_speech(cache_dir, out_dir / f"without_{name}", recipe, name) for name in LEAVE_OUT}
-    eers = {name: runs[name]["validation"]["left_out"][name]["eer"] for name in runs}
-    result = {
-        "mean_eer": round(float(np.mean(list(eers.values()))), 4),
-        "worst_eer": max(eers.values()),
-        "eer": eers,
-        "left_out": {name: runs[name]["validation"]["left_out"] for name in runs},
-        "left_out_codec": {name: runs[name]["validation"]["left_out_codec"] for name in runs},
-    }
-    (out_dir / "loo.json").write_text(json.dumps(result, indent=1))
-    return result
+    return write_report(cache_dir, out_dir, model, extractor, leave_out, facts)

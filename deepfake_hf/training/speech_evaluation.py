@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
+from transformers import PreTrainedModel, SequenceFeatureExtractor
 
 from deepfake_hf.evaluation.metrics import auc, equal_error_rate
 from deepfake_hf.labels import FAKE, REAL
-from deepfake_hf.models.modeling_audio import AudioDetectorForAudioClassification
-from deepfake_hf.processing.feature_extraction_spectrogram import SpectrogramFeatureExtractor
-from deepfake_hf.training.speech_batches import Twins
+from deepfake_hf.synthesis.vocoders import FAMILIES
+from deepfake_hf.training.speech_batches import Twins, read_twins
 from deepfake_hf.training.speech_data import GENUINE, SAMPLING_RATE
+
+LEAVE_OUT: Final = {"hifigan": "hifigan", "world": "world", "griffin_lim": "griffin_lim"}  # family: its generator
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ def windows_of(num_samples: int, window: int, hop: int) -> list[tuple[int, int]]
 
 @torch.inference_mode()
 def score_twins(
-    model: AudioDetectorForAudioClassification,
-    extractor: SpectrogramFeatureExtractor,
+    model: PreTrainedModel,
+    extractor: SequenceFeatureExtractor,
     twins: Sequence[Twins],
     versions: Sequence[int] = (0,),
     only: set[str] | None = None,
@@ -106,6 +109,62 @@ def summarise(scores: Sequence[UtteranceScore], version: int = 0) -> dict[str, d
             "num_fake": len(fake),
         }
     return found
+
+
+def write_report(
+    cache_dir: str | Path,
+    out_dir: Path,
+    model: PreTrainedModel,
+    extractor: SequenceFeatureExtractor,
+    leave_out: str | None,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    """Score ``dev`` and ``validation`` and write ``scores_<split>.csv`` and ``metrics.json``.
+
+    Args:
+        cache_dir: The twin cache.
+        out_dir: The run's folder.
+        model: The trained model.
+        extractor: Its processor.
+        leave_out: The generator family that training did not see; its figures are gathered under ``left_out``.
+        facts: What else ``metrics.json`` shall say of the run.
+
+    Returns:
+        What ``metrics.json`` holds.
+    """
+    metrics: dict[str, Any] = {"leave_out": leave_out, **facts}
+    for split in ("dev", "validation"):
+        scores = score_twins(model, extractor, read_twins(cache_dir, split), (0, 1))
+        write_scores(out_dir / f"scores_{split}.csv", scores)
+        clean, coded = summarise(scores, 0), summarise(scores, 1)
+        metrics[split] = {"clean": clean, "codec": coded}
+        if leave_out is not None:
+            own = {name for name, family in FAMILIES.items() if family == leave_out}
+            metrics[split]["left_out"] = {name: clean[name] for name in clean if name in own}
+            metrics[split]["left_out_codec"] = {name: coded[name] for name in coded if name in own}
+    (out_dir / "metrics.json").write_text(json.dumps(metrics, indent=1))
+    return metrics
+
+
+def leave_one_out(train: Callable[[Path, str], dict[str, Any]], out_dir: str | Path) -> dict[str, Any]:
+    """Train once without each family of ``LEAVE_OUT`` and gather the figures in ``loo.json``.
+
+    Args:
+        train: Takes a folder and the family to leave out, gives what :func:`write_report` gave.
+        out_dir: Gets a folder ``without_<family>`` for each run.
+    """
+    out_dir = Path(out_dir)
+    runs = {family: train(out_dir / f"without_{family}", family) for family in LEAVE_OUT}
+    eers = {family: runs[family]["validation"]["left_out"][name]["eer"] for family, name in LEAVE_OUT.items()}
+    result = {
+        "mean_eer": round(float(np.mean(list(eers.values()))), 4),
+        "worst_eer": max(eers.values()),
+        "eer": eers,
+        "left_out": {family: runs[family]["validation"]["left_out"] for family in runs},
+        "left_out_codec": {family: runs[family]["validation"]["left_out_codec"] for family in runs},
+    }
+    (out_dir / "loo.json").write_text(json.dumps(result, indent=1))
+    return result
 
 
 def write_scores(path: str | Path, scores: Sequence[UtteranceScore]) -> None:

@@ -13,7 +13,7 @@ from tests.models.tiny import DETECTORS, SMALLER, tiny_inputs, tiny_model
 
 # Softmax sees no shift: but for rounding, this one's gradient is zero.
 SHIFTS = ["pool.score.2.bias"]
-PADDED = [name for name in DETECTORS if PRESETS[name].kind in ("clip", "audio", "waveform", "series")]
+PADDED = [name for name in DETECTORS if PRESETS[name].kind in ("clip", "audio", "waveform", "statistics", "series")]
 CALIBRATION = {"scale": 0.5, "bias": 1.0}
 
 

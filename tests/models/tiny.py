@@ -35,6 +35,7 @@ SMALLER = {
         "pool_dropout": 0.0,
         "branch_dropout": 0.0,
     },
+    "statistics": {},
     "series": {"hidden_size": 16},
 }
 # By preset, where the kind's are not enough.
@@ -75,6 +76,7 @@ def tiny_inputs(preset_name: str, batch: int, seed: int = 0, length: int = 4) ->
         "clip": ("pixel_values", (batch, length, 3, SIDE, SIDE)),
         "audio": ("input_values", (batch, 10 * length, 20)),
         "waveform": ("input_values", (batch, 100 * length)),
+        "statistics": ("input_values", (batch, 2_000 * length)),
         "series": ("landmark_values", (batch, 2 * length, 9)),
     }
     name, shape = shapes[PRESETS[preset_name].kind]

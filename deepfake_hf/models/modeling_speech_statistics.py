@@ -1,0 +1,109 @@
+"""Statistics of a waveform in, two logits out."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from .configuration_speech_statistics import SpeechStatisticsConfig
+from .layers_calibration import calibrated_logits
+from .layers_speech_statistics import num_statistics, speech_statistics
+from .modeling_detector import DetectorModel
+
+
+class SpeechStatisticsForAudioClassification(DetectorModel):
+    """Fixed statistics of a stretch of speech, how far genuine speech lies from them, and a linear head.
+
+    Everything that is learnt is one weight a statistic, so there is little to overfit: a generator that training never
+    saw is told apart better than by a net on spectrograms with 150 times the weights (docs/experiments).
+
+    Source: this project; the statistics are named in ``layers_speech_statistics``.
+    """
+
+    config_class = SpeechStatisticsConfig
+    config: SpeechStatisticsConfig
+    main_input_name = "input_values"
+    base_model_prefix = "speech_statistics"
+
+    def __init__(self, config: SpeechStatisticsConfig) -> None:
+        config.check()
+        super().__init__(config)
+        size = num_statistics()
+        self.register_buffer("centre", torch.zeros(size))  # of genuine speech in training
+        self.register_buffer("spread", torch.ones(size))
+        self.dropout = nn.Dropout(config.dropout)
+        self.classifier = nn.Linear(size, 2)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Nothing: the layers have initialised themselves, and the statistics have no weights."""
+
+    def measure(self, input_values: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
+        """The raw statistics, which training standardises and fits.
+
+        Args:
+            input_values: float (B, N), mono sound in [-1, 1] at ``config.sampling_rate``.
+            attention_mask: int64 (B, N), ones and behind them zeros; None means that nothing is padding.
+
+        Returns:
+            float32 (B, ``num_statistics()``).
+
+        Raises:
+            ValueError: The shape is wrong, or the mask has padding before a real sample.
+        """
+        if input_values.ndim != 2 or not input_values.shape[1]:
+            raise ValueError(
+                f"input_values is {tuple(input_values.shape)}: this model needs waveforms, (B, num_samples). "
+                "Use the feature extractor that is saved beside the model."
+            )
+        if attention_mask is None:
+            mask = torch.ones_like(input_values, dtype=torch.bool)
+        else:
+            mask = attention_mask.bool()
+            if mask.shape != input_values.shape or bool((mask[:, 1:] & ~mask[:, :-1]).any()):
+                raise ValueError(
+                    f"attention_mask {tuple(mask.shape)} must have the clips' shape, {tuple(input_values.shape)}, with "
+                    "ones and then zeros: pad behind the real samples"
+                )
+        # float32 whatever the weights are: half precision holds neither powers nor their cubes
+        return speech_statistics(input_values.float().masked_fill(~mask, 0.0), mask, self.config.sampling_rate)
+
+    def standardise(self, statistics: torch.Tensor) -> torch.Tensor:
+        """Raw statistics float32 (B, D) in standard deviations of genuine speech, cut off at the limit."""
+        limit = self.config.limit
+        return ((statistics - self.centre.float()) / self.spread.float()).clamp(-limit, limit)
+
+    def forward(
+        self,
+        input_values: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> SequenceClassifierOutput | tuple[torch.Tensor, ...]:
+        """Classify clips.
+
+        Args:
+            input_values: float (B, N), mono sound in [-1, 1] at ``config.sampling_rate``, best 1.5 s or more.
+            attention_mask: int64 (B, N), 1 real and 0 padding behind it; None means that nothing is padding.
+            labels: int64 (B,), 0 real and 1 fake.
+            output_hidden_states: Give the standardised statistics; None asks the configuration.
+            return_dict: False gives a plain tuple.
+
+        Returns:
+            ``logits`` float32 (B, 2), index 1 = fake, calibrated in eval mode where the configuration has a calibrator;
+            ``loss``, of the raw logits, where labels were given. ``hidden_states``: the statistics in standard
+            deviations of genuine speech, (B, ``num_statistics()``).
+
+        Raises:
+            ValueError: As of :meth:`measure`.
+        """
+        found = self.standardise(self.measure(input_values, attention_mask))
+        logits = self.classifier(self.dropout(found.to(self.classifier.weight.dtype))).float()  # (B, 2)
+        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
+        if not self.training:
+            logits = calibrated_logits(logits, self.config.calibration)
+        stately = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        output = SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=(found,) if stately else None)
+        return output.to_tuple() if return_dict is False else output
