@@ -69,7 +69,7 @@ class SoundScorer(Protocol):
 
 
 class FrameBranch:
-    """Face crops to margins; each crop is also read mirrored and the two answers are averaged."""
+    """Face crops to margins."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         self.processor = FaceImageProcessor.from_pretrained(folder)
@@ -85,7 +85,7 @@ class FrameBranch:
             for start in range(0, len(crops), BATCH):
                 pixels = self.processor(list(crops[start : start + BATCH]), return_tensors="pt")["pixel_values"]
                 pixels = pixels.to(self.device).contiguous(memory_format=torch.channels_last)
-                logits = (self.model(pixels).logits + self.model(pixels.flip(3)).logits) / 2
+                logits = self.model(pixels).logits
                 margins.append((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
         return np.concatenate(margins) if margins else np.zeros(0)
 

@@ -48,18 +48,15 @@ class FaceRecipe:
     strong_share: float = 0.0
 
 
-def score_rows(
-    model: FrameDetectorForImageClassification, rows: list[FaceRow], size: int, flip: bool = False
-) -> NDArray[np.float64]:
-    """The margin ``logit_fake`` of each crop, float64 (N,); ``flip`` averages with the mirrored crop."""
+def score_rows(model: FrameDetectorForImageClassification, rows: list[FaceRow], size: int) -> NDArray[np.float64]:
+    """The margin ``logit_fake`` of each crop, float64 (N,)."""
     model.eval()
     margins = []
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=model.device.type == "cpu"):
         for start in range(0, len(rows), 32):
             pixels = torch.stack([to_tensor(row.rgb(), size) for row in rows[start : start + 32]])
             pixels = pixels.to(model.device, memory_format=torch.channels_last)
-            views = [pixels, pixels.flip(3)] if flip else [pixels]
-            logits = torch.stack([model(view).logits for view in views]).mean(0)
+            logits = model(pixels).logits
             margins.append((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
     return np.concatenate(margins)
 

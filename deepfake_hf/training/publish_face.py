@@ -43,6 +43,7 @@ def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | No
     processor["size"] = {"height": side, "width": side}
     model.config.calibration = None
     model.config.weights_origin = "trained"
+    model.config.mirror_average = True  # training mirrors every other crop
     model.save_pretrained(out)
     FaceImageProcessor(**processor).save_pretrained(out)
     dev = load_faces(data, "dev")

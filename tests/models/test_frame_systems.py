@@ -48,6 +48,23 @@ def test_parameters_of_the_full_size(name: str, parameters: int) -> None:
     assert sum(parameter.numel() for parameter in full_size(name).parameters()) == parameters
 
 
+@pytest.mark.parametrize("name", FRAMES)
+def test_the_mirror_image_counts_as_much_as_the_crop(name: str) -> None:
+    calibration = {"scale": 2.0, "bias": -0.5}
+    plain = tiny_model(name, dropout=0.0, calibration=calibration)
+    model = tiny_model(name, dropout=0.0, calibration=calibration, mirror_average=True)
+    (pixels,) = tiny_inputs(name, 3).values()
+    with torch.inference_mode():
+        upright, mirrored, both = plain(pixels), plain(pixels.flip(3)), model(pixels)
+        torch.testing.assert_close(both.logits, (upright.logits + mirrored.logits) / 2)
+        assert not torch.allclose(upright.logits, both.logits, atol=1e-3)
+        torch.testing.assert_close(model(pixels.flip(3)).logits, both.logits)
+        torch.testing.assert_close(both.embedding, upright.embedding)
+        labels = torch.tensor([0, 1, 0])
+        torch.testing.assert_close(model(pixels, labels=labels).loss, plain(pixels, labels=labels).loss)
+        assert torch.equal(model.train()(pixels).logits, plain.train()(pixels).logits)
+
+
 def test_the_tap_of_auto_attention() -> None:
     model = full_size("efficientnet_auto_att_b4")
     seen: list[torch.Size] = []
