@@ -192,12 +192,18 @@ def load_backbone_state(model: nn.Module, state: dict[str, Tensor]) -> None:
         state: timm names to tensors.
 
     Raises:
-        RuntimeError: A backbone tensor is missing or has another shape.
+        ValueError: A backbone tensor is missing or has another shape.
     """
     backbone = model.get_submodule("backbone")
     own = backbone.state_dict()
     missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
     if missing:
-        raise RuntimeError(f"{len(missing)} backbone tensors are missing from the weights, the first is {missing[0]}")
-    with torch.no_grad():
-        backbone.load_state_dict({name: state[name] for name in own if name in state}, strict=False)
+        raise ValueError(f"{len(missing)} backbone tensors are missing from the weights, the first is {missing[0]}")
+    given = {name: state[name] for name in own if name in state}
+    others = [name for name, tensor in given.items() if tensor.shape != own[name].shape]
+    if others:
+        raise ValueError(
+            f"{len(others)} backbone tensors have another shape in the weights, the first is {others[0]}: "
+            f"{tuple(given[others[0]].shape)}, not {tuple(own[others[0]].shape)}"
+        )
+    backbone.load_state_dict(given, strict=False)

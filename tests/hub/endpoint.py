@@ -143,7 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
                     for name, content in sorted(hub.files[found[1]].items())
                 ]
             )
-        elif (found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path)) and found[2] in hub.files[found[1]]:
+        elif (found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path)) and (
+            found[2] in hub.files.get(found[1], {})
+        ):
             content = hub.files[found[1]][found[2]]
             etag = hashlib.sha256(content).hexdigest()
             self.answer(content, headers={"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT})

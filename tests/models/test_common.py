@@ -126,7 +126,7 @@ def test_build_model_is_honest_about_its_weights(name: str, monkeypatch: pytest.
     model = build_model(name, state)
     assert model.training and model.config.weights_origin == "random"
     assert all(bool((value == 0.5).all()) for value in model.backbone.parameters())
-    with pytest.raises(RuntimeError, match="missing from the weights"):
+    with pytest.raises(ValueError, match="missing from the weights"):
         build_model(name, {})
 
 
