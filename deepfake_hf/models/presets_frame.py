@@ -106,7 +106,7 @@ FRAME_PRESETS: Final[dict[str, Preset]] = {
         citation=_ZHAO,
         licence=_LICENCE,
         pretrained=_B4_WEIGHTS,
-        notes="without the paper's attention-guided augmentation",
+        notes="train.py face adds the paper's attention-guided augmentation",
     ),
     "frequency_fft": Preset(
         kind="frame",

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from rich.progress import track
 from safetensors.torch import load_file, save_file
 from sklearn.metrics import f1_score, roc_auc_score
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from deepfake_hf.errors import UsageError
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor, normalised_crop
+from deepfake_hf.training.attention_augmentation import guided_drop
 from deepfake_hf.training.backbones import default_source
 from deepfake_hf.training.ema import WeightAverage
 from deepfake_hf.training.face_data import BatchPlan, FaceRow, PairedBatches, PairedFaces, load_faces
@@ -140,7 +142,7 @@ def train_face(recipe: FaceRecipe, resume: bool = False) -> Path:
         model.train()
         pixels = pixels.to(accelerator.device, memory_format=torch.channels_last)
         with accelerator.autocast():
-            loss = model(pixels, labels=labels.to(accelerator.device)).loss
+            loss = _loss(model, accelerator.unwrap_model(model).config.attention, pixels, labels.to(accelerator.device))
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
@@ -169,6 +171,15 @@ def train_face(recipe: FaceRecipe, resume: bool = False) -> Path:
                 break
     _save_average(accelerator.unwrap_model(model), average, processor, out / "last")
     return out / "model"
+
+
+def _loss(model: torch.nn.Module, attention: str, pixels: Tensor, labels: Tensor) -> Tensor:
+    """Of the crops; of a model with several attention maps the mean with that of the crops dropped where it looked."""
+    made = model(pixels, labels=labels)
+    loss: Tensor = made.loss
+    if attention == "multi":
+        loss = (loss + model(guided_drop(pixels, made.attention_mask_map), labels=labels).loss) / 2
+    return loss
 
 
 def crop_figures(
