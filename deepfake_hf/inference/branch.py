@@ -10,12 +10,11 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from transformers.utils import logging
 
 from deepfake_hf.errors import UsageError
-from deepfake_hf.models.modeling_audio import AudioDetectorForAudioClassification
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
-from deepfake_hf.processing.feature_extraction_spectrogram import SpectrogramFeatureExtractor
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 
 BATCH = 16
@@ -91,13 +90,13 @@ class FrameBranch:
 
 
 class SpeechBranch:
-    """Windows of sound to margins."""
+    """Windows of sound to margins, by a model of spectrograms or of the waveform itself."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
-        self.extractor = SpectrogramFeatureExtractor.from_pretrained(folder)
+        self.extractor = AutoFeatureExtractor.from_pretrained(folder)
         with quiet_loading():
-            model = AudioDetectorForAudioClassification.from_pretrained(folder, dtype=torch.float32)
-        self.model = model.to(device).eval()  # type: ignore[arg-type]
+            model = AutoModelForAudioClassification.from_pretrained(folder, dtype=torch.float32)
+        self.model = model.to(device).eval()
         self.device = device
 
     @property
