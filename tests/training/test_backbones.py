@@ -49,7 +49,7 @@ def test_every_row_says_where_weights_come_from(name: str) -> None:
     preset = PRESETS[name]
     assert (preset.pretrained is not None) == ("backbone" in preset.config)
     if preset.pretrained is None:
-        assert preset.weights_from == default_source(name) == "random"
+        assert preset.weights_from == "`random`" and default_source(name) == "random"
         assert backbone_weights(name, "random") is None
         with pytest.raises(UsageError, match="no backbone"):
             backbone_weights(name, "hub")
