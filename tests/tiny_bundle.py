@@ -21,7 +21,9 @@ def write_tiny_bundle(folder: Path) -> Bundle:
     """Both branches, a few thousand parameters each, marked ``random``."""
     torch.manual_seed(0)
     work = folder.parent / f"{folder.name}_branches"
-    face = FrameDetectorForImageClassification(FrameDetectorConfig(backbone="test_efficientnet", image_size=64))
+    face = FrameDetectorForImageClassification(
+        FrameDetectorConfig(backbone="test_efficientnet", image_size=64, mirror_average=True)
+    )
     torch.nn.init.normal_(face.head.weight, std=0.1)
     face.save_pretrained(work / "face")
     FaceImageProcessor(size={"height": 64, "width": 64}).save_pretrained(work / "face")

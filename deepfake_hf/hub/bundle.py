@@ -26,7 +26,8 @@ MODEL_TYPE: Final = "deepfake_hf_bundle"
 FORMAT_VERSION: Final = 1
 EMBEDDED: Final = Path(__file__).resolve().parent.parent / "weights"
 _PICKLES: Final = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5")
-_BRANCH_KINDS: Final = ("frame", "audio")
+# What Detector scores: face crops one by one, windows of sound as spectrograms or as they are.
+_BRANCH_KINDS: Final = ("frame", "audio", "waveform")
 # What says something about the weights without being part of them.
 _BESIDE_THE_WEIGHTS: Final = ("figures.json", CANARY, ROOT_CONFIG)
 
@@ -94,7 +95,7 @@ def open_bundle(
             raise BundleError(
                 f"branch {branch!r} of {folder} cannot be used",
                 f"its kind {kind!r} is not one of {', '.join(_BRANCH_KINDS)}",
-                "update deepfake_hf, or rebuild the bundle",
+                "leave it out: clips, landmark series and lip-sync pairs go with transformers, from the folder itself",
             )
         _need(folder / branch, "config.json")
         _need(folder / branch, "preprocessor_config.json")

@@ -17,7 +17,11 @@ FIGURES: Final = "figures.json"
 CARD: Final = "README.md"
 TERMS: Final = "TERMS.md"
 LIBRARY_TAGS: Final = ("deepfake-detection", "deepfake-hf")
-_TASKS: Final = {"frame": "image-classification", "audio": "audio-classification"}
+_TASKS: Final = {
+    "frame": "image-classification",
+    "audio": "audio-classification",
+    "waveform": "audio-classification",
+}
 _METRICS: Final = {
     "auc": ("roc_auc", "AUC"),
     "eer": ("eer", "Equal error rate"),

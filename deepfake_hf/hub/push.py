@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from deepfake_hf.errors import BundleError, UsageError
 from deepfake_hf.hub.bundle import SUMS
 from deepfake_hf.hub.check import check_bundle
 
+_XET_TOKEN: Final = "/xet-write-token/"  # in the address that a Hub without Xet does not know
+
 
 def push_bundle(folder: Path, repository: str, *, private: bool, token: str | None = None) -> str:
     """Check a packed bundle, make the repository where there is none, and upload.
 
     The weights go first and the commit that shows them comes last, so an interrupted push changes nothing that others
-    see; repeated, it sends only what the Hub does not have.
+    see; repeated, it sends only what the Hub does not have. They go by the Xet protocol where hf_xet is installed and
+    the Hub gives it tokens (huggingface.co does), else by Git LFS; ``HF_HUB_DISABLE_XET=1`` asks for LFS at once.
 
     Args:
         folder: made by ``deepfake-hf hub pack``.
@@ -48,9 +54,20 @@ def push_bundle(folder: Path, repository: str, *, private: bool, token: str | No
                 "change its visibility on the Hub, or push with the other option",
             )
         patterns = ["*.json", "*.safetensors", "*.md", "*.py", SUMS]
-        commit = api.upload_folder(
-            repo_id=repository, folder_path=folder, allow_patterns=patterns, commit_message="Push a detector bundle"
-        )
+
+        def upload() -> str:
+            commit = api.upload_folder(
+                repo_id=repository, folder_path=folder, allow_patterns=patterns, commit_message="Push a detector bundle"
+            )
+            return str(commit.commit_url)
+
+        try:
+            return upload()
+        except (HfHubHTTPError, OSError, RuntimeError) as error:
+            if constants.HF_HUB_DISABLE_XET or _XET_TOKEN not in str(error):
+                raise
+        with _without_xet():
+            return upload()
     except HFValidationError as error:
         raise UsageError(f"the repository {repository!r}", str(error).rstrip("."), "name it owner/name") from None
     except (HfHubHTTPError, OSError, RuntimeError, ValueError) as error:
@@ -61,4 +78,13 @@ def push_bundle(folder: Path, repository: str, *, private: bool, token: str | No
             f"{type(cause).__name__}: {words.rstrip('.')}",
             "check network, name and token, and push again: what has arrived is not sent twice",
         ) from error
-    return str(commit.commit_url)
+
+
+@contextmanager
+def _without_xet() -> Iterator[None]:
+    """huggingface_hub takes Xet whenever hf_xet is installed, and has no argument against it."""
+    constants.HF_HUB_DISABLE_XET = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_XET = False

@@ -10,12 +10,11 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from transformers.utils import logging
 
 from deepfake_hf.errors import UsageError
-from deepfake_hf.models.modeling_audio import AudioDetectorForAudioClassification
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
-from deepfake_hf.processing.feature_extraction_spectrogram import SpectrogramFeatureExtractor
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 
 BATCH = 16
@@ -69,7 +68,7 @@ class SoundScorer(Protocol):
 
 
 class FrameBranch:
-    """Face crops to margins; each crop is also read mirrored and the two answers are averaged."""
+    """Face crops to margins."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         self.processor = FaceImageProcessor.from_pretrained(folder)
@@ -85,19 +84,19 @@ class FrameBranch:
             for start in range(0, len(crops), BATCH):
                 pixels = self.processor(list(crops[start : start + BATCH]), return_tensors="pt")["pixel_values"]
                 pixels = pixels.to(self.device).contiguous(memory_format=torch.channels_last)
-                logits = (self.model(pixels).logits + self.model(pixels.flip(3)).logits) / 2
+                logits = self.model(pixels).logits
                 margins.append((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
         return np.concatenate(margins) if margins else np.zeros(0)
 
 
 class SpeechBranch:
-    """Windows of sound to margins."""
+    """Windows of sound to margins, by a model of spectrograms or of the waveform itself."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
-        self.extractor = SpectrogramFeatureExtractor.from_pretrained(folder)
+        self.extractor = AutoFeatureExtractor.from_pretrained(folder)
         with quiet_loading():
-            model = AudioDetectorForAudioClassification.from_pretrained(folder, dtype=torch.float32)
-        self.model = model.to(device).eval()  # type: ignore[arg-type]
+            model = AutoModelForAudioClassification.from_pretrained(folder, dtype=torch.float32)
+        self.model = model.to(device).eval()
         self.device = device
 
     @property

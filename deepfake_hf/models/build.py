@@ -49,8 +49,7 @@ def build_model(preset_name: str, pretrained_state: dict[str, Tensor] | None = N
         the head knows nothing yet.
 
     Raises:
-        ValueError: The preset is unknown, or has no backbone for the weights.
-        RuntimeError: The weights lack a tensor of the backbone.
+        ValueError: The preset is unknown, has no backbone for the weights, or they lack a tensor of it.
     """
     if preset_name not in PRESETS:
         raise ValueError(f"unknown preset {preset_name!r}. Known are {', '.join(sorted(PRESETS))}")

@@ -40,6 +40,8 @@ class FrameDetectorConfig(DetectorConfig):
         frequency: ``none``, ``fft``, ``dct`` or ``dwt``, see ``layers_frequency``.
         frequency_place: With a frequency input: ``beside``, a branch of its own next to the pixels' backbone, or
             ``instead``, the backbone sees the frequency planes and no pixels.
+        mirror_average: In eval mode the crop is also read mirrored, and the two answers are averaged. For faces that a
+            model was trained on both ways round.
         kwargs: Of ``DetectorConfig``: calibration, operating points, origin of the weights.
 
     Raises:
@@ -62,6 +64,7 @@ class FrameDetectorConfig(DetectorConfig):
         region_loss_weight: float | None = None,
         frequency: str = "none",
         frequency_place: str | None = None,
+        mirror_average: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -77,6 +80,7 @@ class FrameDetectorConfig(DetectorConfig):
         self.region_loss_weight: Any = region_loss_weight
         self.frequency = frequency
         self.frequency_place = frequency_place
+        self.mirror_average = mirror_average
         self._check_options("attention", _ATTENTIONS)
         self._check_options("frequency", _FREQUENCIES)
         if frequency_place not in (None, "beside", "instead"):

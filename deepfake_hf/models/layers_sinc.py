@@ -42,7 +42,8 @@ class SincFrontEnd(nn.Module):
 
     def __init__(self, num_filters: int, num_taps: int, sampling_rate: int) -> None:
         super().__init__()
-        self.register_buffer("filters", mel_sinc_filters(num_filters, num_taps, sampling_rate))
+        filters = mel_sinc_filters(num_filters, num_taps, sampling_rate)
+        self.register_buffer("filters", filters.to(torch.get_default_dtype()))  # from_pretrained(dtype=…) sets it
         self.pool = nn.MaxPool2d(3)
         self.norm = nn.BatchNorm2d(1)
 

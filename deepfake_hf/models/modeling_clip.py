@@ -94,7 +94,7 @@ class ClipDetectorForVideoClassification(DetectorModel):
             super()._set_gradient_checkpointing(enable, *args, **kwargs)
 
     @property
-    def is_gradient_checkpointing(self) -> bool:
+    def is_activation_checkpointing(self) -> bool:
         """Whether the backbone recomputes its blocks in the backward pass."""
         return bool(getattr(self.backbone, "grad_checkpointing", False))
 

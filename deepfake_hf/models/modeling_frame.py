@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import timm
 import torch
@@ -33,11 +33,24 @@ class FrameDetectorOutput(ImageClassifierOutput):
     embedding: Tensor | None = None
 
 
+class _Seen(NamedTuple):
+    """What is known of a batch before the head: ``pooled`` (B, D), the backbone's maps, and what attention gave."""
+
+    pooled: Tensor
+    last: Tensor
+    stages: list[Tensor]
+    mask_map: Tensor | None
+    weights: Tensor | None
+    regions: Tensor | None
+
+
 class FrameDetectorForImageClassification(DetectorModel):
     """timm backbone, spatial attention, frequency input, pooled features, dropout, linear head.
 
     Input ``pixel_values`` float (B, 3, H, W), normalised; output ``logits`` float32 (B, 2), index 1 = fake. In eval
-    mode the calibrator of the configuration, where there is one, has been applied to them.
+    mode the calibrator of the configuration, where there is one, has been applied to them, and where the configuration
+    says ``mirror_average`` they are the mean of those of the crop and of its mirror image; everything else in the
+    output is of the crop as it came.
 
     Raises:
         ValueError: The backbone has no stage that the configuration names, or can't take its attention.
@@ -128,15 +141,36 @@ class FrameDetectorForImageClassification(DetectorModel):
                 f"output_attentions can't act with attention {config.attention!r}: no place looks at another. "
                 "Leave it out; masks, where there are any, are in attention_mask_map"
             )
-        seen = self.frequency(pixel_values) if config.frequency_place == "instead" else pixel_values
+        seen = self._look(pixel_values, wants_states)
+        logits = self.head(self.dropout(seen.pooled)).float()  # (B, 2)
+        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
+        if loss is not None and seen.regions is not None and config.region_loss_weight and self.training:
+            loss = loss + config.region_loss_weight * self.attention.region_loss(seen.regions, labels)
+        if not self.training:
+            logits = calibrated_logits(logits, config.calibration)
+            if config.mirror_average:
+                mirrored = self.head(self._look(pixel_values.flip(3), False).pooled)
+                logits = (logits + calibrated_logits(mirrored, config.calibration)) / 2
+        return FrameDetectorOutput(
+            loss=loss,
+            logits=logits,
+            hidden_states=(*seen.stages, seen.last) if wants_states else None,
+            attentions=(seen.weights,) if wants_weights else None,
+            attention_mask_map=seen.mask_map,
+            embedding=seen.pooled,
+        )
+
+    def _look(self, pixel_values: Tensor, wants_states: bool) -> _Seen:
+        config = self.config
+        given = self.frequency(pixel_values) if config.frequency_place == "instead" else pixel_values
         stages: list[Tensor] = []
         mask_map = weights = regions = None
         if config.attention == "auto":
-            last, stages, mask_map = masked_features(self.backbone, seen, self.attention, config.attention_stage)
+            last, stages, mask_map = masked_features(self.backbone, given, self.attention, config.attention_stage)
         elif config.attention == "multi" or wants_states:
-            last, stages = stage_features(self.backbone, seen)
+            last, stages = stage_features(self.backbone, given)
         else:
-            last = self.backbone.forward_features(seen)
+            last = self.backbone.forward_features(given)
         if config.attention == "multi_head":
             pooled, mask_map, weights = self.attention(last)
         elif config.attention == "multi":
@@ -147,20 +181,7 @@ class FrameDetectorForImageClassification(DetectorModel):
             pooled = self.backbone.forward_head(last, pre_logits=True)  # (B, C)
         if config.frequency_place == "beside":
             pooled = torch.cat((pooled, self.frequency(pixel_values)), dim=1)  # (B, D)
-        logits = self.head(self.dropout(pooled)).float()  # (B, 2)
-        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
-        if loss is not None and regions is not None and config.region_loss_weight and self.training:
-            loss = loss + config.region_loss_weight * self.attention.region_loss(regions, labels)
-        if not self.training:
-            logits = calibrated_logits(logits, config.calibration)
-        return FrameDetectorOutput(
-            loss=loss,
-            logits=logits,
-            hidden_states=(*stages, last) if wants_states else None,
-            attentions=(weights,) if wants_weights else None,
-            attention_mask_map=mask_map,
-            embedding=pooled,
-        )
+        return _Seen(pooled, last, stages, mask_map, weights, regions)
 
 
 def load_backbone_state(model: nn.Module, state: dict[str, Tensor]) -> None:
@@ -171,12 +192,18 @@ def load_backbone_state(model: nn.Module, state: dict[str, Tensor]) -> None:
         state: timm names to tensors.
 
     Raises:
-        RuntimeError: A backbone tensor is missing or has another shape.
+        ValueError: A backbone tensor is missing or has another shape.
     """
     backbone = model.get_submodule("backbone")
     own = backbone.state_dict()
     missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
     if missing:
-        raise RuntimeError(f"{len(missing)} backbone tensors are missing from the weights, the first is {missing[0]}")
-    with torch.no_grad():
-        backbone.load_state_dict({name: state[name] for name in own if name in state}, strict=False)
+        raise ValueError(f"{len(missing)} backbone tensors are missing from the weights, the first is {missing[0]}")
+    given = {name: state[name] for name in own if name in state}
+    others = [name for name, tensor in given.items() if tensor.shape != own[name].shape]
+    if others:
+        raise ValueError(
+            f"{len(others)} backbone tensors have another shape in the weights, the first is {others[0]}: "
+            f"{tuple(given[others[0]].shape)}, not {tuple(own[others[0]].shape)}"
+        )
+    backbone.load_state_dict(given, strict=False)

@@ -44,7 +44,12 @@ class LandmarkDetectorForVideoClassification(DetectorModel):
             nn.init.zeros_(module.bias)
 
     def forward(
-        self, landmark_values: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None
+        self,
+        landmark_values: Tensor,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
     ) -> SequenceClassifierOutput:
         """Classify series.
 
@@ -52,14 +57,21 @@ class LandmarkDetectorForVideoClassification(DetectorModel):
             landmark_values: float (B, T, feature_size), as ``LandmarkSeriesFeatureExtractor`` makes them.
             attention_mask: int64 (B, T), 1 real and 0 padding behind it; None means that nothing is padding.
             labels: int64 (B,), 0 real and 1 fake.
+            output_hidden_states: Give the series behind the norm and behind the GRU; None asks the configuration.
+            output_attentions: For this model, which has no attention, False or None only.
 
         Returns:
             ``logits`` float32 (B, 2), index 1 = fake, calibrated in eval mode where the configuration has a calibrator;
-            ``loss``, of the raw logits, where labels were given.
+            ``loss``, of the raw logits, where labels were given; ``hidden_states``, (B, T, feature_size) and (B, T, D),
+            zero where padded.
 
         Raises:
-            ValueError: A shape is wrong, padding stands before a real frame, or a series has no real frame.
+            ValueError: A shape is wrong, padding stands before a real frame, a series has no real frame, or attention
+                weights are asked for.
         """
+        wants_states = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        if self.config.output_attentions if output_attentions is None else output_attentions:
+            raise ValueError("a GRU has no attention weights: leave output_attentions out")
         size = self.config.feature_size
         if landmark_values.ndim != 3 or landmark_values.shape[2] != size:
             raise ValueError(
@@ -89,4 +101,6 @@ class LandmarkDetectorForVideoClassification(DetectorModel):
         loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
         if not self.training:
             logits = calibrated_logits(logits, self.config.calibration)
-        return SequenceClassifierOutput(loss=loss, logits=logits)
+        return SequenceClassifierOutput(
+            loss=loss, logits=logits, hidden_states=(values, states) if wants_states else None
+        )

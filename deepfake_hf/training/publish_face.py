@@ -14,12 +14,11 @@ from deepfake_hf.evaluation.metrics import auc, bootstrap_interval, summary
 from deepfake_hf.inference.branch import FrameBranch
 from deepfake_hf.labels import REAL
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
-from deepfake_hf.models.presets import PRESETS
-from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 from deepfake_hf.scoring.calibration import NullDistribution, fit_platt, sigmoid
 from deepfake_hf.scoring.decision import BranchCalibration
 from deepfake_hf.training.face_augmentation import FaceAugmentation
 from deepfake_hf.training.face_data import FaceRow, load_faces
+from deepfake_hf.training.frame_start import processor_of
 
 NUM_DEGRADED = 600
 
@@ -37,14 +36,15 @@ def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | No
         The null distribution of genuine crops, for the bundle.
     """
     model = FrameDetectorForImageClassification.from_pretrained(model_folder, dtype=torch.float32)
-    processor = dict(PRESETS["lite_frame"].processor)
+    processor = processor_of(model_folder)
     side = image_size or model.config.image_size
     model.config.image_size = side
-    processor["size"] = {"height": side, "width": side}
+    processor.size = {"height": side, "width": side}
     model.config.calibration = None
     model.config.weights_origin = "trained"
+    model.config.mirror_average = True  # training mirrors every other crop
     model.save_pretrained(out)
-    FaceImageProcessor(**processor).save_pretrained(out)
+    processor.save_pretrained(out)
     dev = load_faces(data, "dev")
     labels = np.array([row.label for row in (*dev, *dev[:NUM_DEGRADED])])
     raw = np.concatenate((_margins(out, dev), _margins(out, dev[:NUM_DEGRADED], degraded=True)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +15,29 @@ import torch
 from rich.progress import track
 from torch import Tensor, nn
 
-from deepfake_hf.errors import DataError, UsageError
+from deepfake_hf.errors import DataError
 from deepfake_hf.labels import FAKE, REAL
-from deepfake_hf.models.configuration_frame import FrameDetectorConfig
-from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification, load_backbone_state
-from deepfake_hf.models.presets import PRESETS
-from deepfake_hf.processing.image_processing_face import normalised_crop
+from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
+from deepfake_hf.processing.image_processing_face import FaceImageProcessor, normalised_crop
+from deepfake_hf.training.backbones import default_source
+from deepfake_hf.training.face import crop_figures
 from deepfake_hf.training.face_augmentation import FaceAugmentation
 from deepfake_hf.training.face_data import FaceRow, load_faces
+from deepfake_hf.training.frame_start import start_frame_model
 
 
 @dataclass(frozen=True)
 class SiameseRecipe:
-    """All settings of a run. ``triplets`` and ``margin`` are of the first stage, ``batch`` of the second."""
+    """All settings of a run. ``triplets`` and ``margin`` are of the first stage, ``batch`` of the second.
+
+    ``backbone`` and ``pretrained`` are as of :class:`~deepfake_hf.training.face.FaceRecipe`.
+    """
 
     data: str
     out: str
     preset: str = "efficientnet_b4_st"
+    backbone: str | None = None
+    pretrained: str | None = None
     embedding_steps: int = 2000
     head_steps: int = 500
     triplets: int = 12
@@ -40,6 +46,7 @@ class SiameseRecipe:
     embedding_learning_rate: float = 1e-4
     head_learning_rate: float = 1e-3
     weight_decay: float = 0.01
+    dev_limit: int = 1000
     seed: int = 7
 
 
@@ -48,16 +55,15 @@ class CropTensors:
 
     Args:
         rows: Crops of both classes.
-        side: Of the squares, pixels.
-        mean: Per channel (R, G, B), subtracted from pixels in [0, 1].
-        std: Per channel, divides after the subtraction.
+        processor: Gives side, mean and std.
 
     Raises:
         DataError: Fewer than two crops of a class.
     """
 
-    def __init__(self, rows: list[FaceRow], side: int, mean: list[float], std: list[float]) -> None:
-        self.rows, self.side, self.mean, self.std = rows, side, tuple(mean), tuple(std)
+    def __init__(self, rows: list[FaceRow], processor: FaceImageProcessor) -> None:
+        self.rows, self.side = rows, processor.size["height"]
+        self.mean, self.std = tuple(processor.image_mean), tuple(processor.image_std)
         self.by_label = [[i for i, row in enumerate(rows) if row.label == label] for label in (REAL, FAKE)]
         for name, found in zip(("genuine", "fake"), self.by_label, strict=True):
             if len(found) < 2:
@@ -125,30 +131,25 @@ def train_head(
         yield float(loss.detach())
 
 
-def train_siamese(recipe: SiameseRecipe, pretrained_state: dict[str, Tensor] | None = None) -> Path:
+def train_siamese(recipe: SiameseRecipe) -> Path:
     """Train both stages and save the model.
 
     Args:
         recipe: Data, preset and settings.
-        pretrained_state: Backbone weights by timm name; None starts from random ones.
 
     Returns:
-        The folder of the saved model; ``log.jsonl`` beside it holds a line per step, ``recipe.json`` the settings.
+        The folder of the saved model; beside it ``log.jsonl`` holds a line per step, ``recipe.json`` the settings and
+        ``metrics.json`` the figures on crops that are set aside from training.
 
     Raises:
-        UsageError: The preset is not one of the frame systems.
+        UsageError: The preset is not one of the frame systems, or its backbone weights can't be had.
         DataError: There is too little to train on.
     """
-    preset = PRESETS.get(recipe.preset)
-    if preset is None or preset.kind != "frame":
-        names = [name for name, row in PRESETS.items() if row.kind == "frame"]
-        raise UsageError(f"no siamese training of {recipe.preset!r}", "it is no frame system", f"choose of {names}")
+    if recipe.pretrained is None:
+        recipe = replace(recipe, pretrained=default_source(recipe.preset))
     torch.manual_seed(recipe.seed)
-    model = FrameDetectorForImageClassification(FrameDetectorConfig(**preset.config))
-    if pretrained_state is not None:
-        load_backbone_state(model, pretrained_state)
-    side, mean, std = preset.config["image_size"], preset.processor["image_mean"], preset.processor["image_std"]
-    crops = CropTensors(load_faces(recipe.data, "train"), side, mean, std)
+    model, processor = start_frame_model(recipe.preset, recipe.pretrained or "random", recipe.backbone)
+    crops = CropTensors(load_faces(recipe.data, "train"), processor)
     out = Path(recipe.out)
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2))
@@ -163,4 +164,8 @@ def train_siamese(recipe: SiameseRecipe, pretrained_state: dict[str, Tensor] | N
                 log.write(json.dumps({"stage": stage, "step": step, "loss": loss}) + "\n")
     model.config.weights_origin = "trained"
     model.save_pretrained(out / "model")
+    processor.save_pretrained(out / "model")
+    dev = load_faces(recipe.data, "dev")[: recipe.dev_limit]
+    figures = {"n": len(dev), **crop_figures(model, dev, crops.side, processor)}
+    (out / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
     return out / "model"

@@ -29,6 +29,7 @@ class Hub:
         self.files: dict[str, dict[str, bytes]] = {}
         self.objects: dict[str, bytes] = {}
         self.uploads: list[str] = []
+        self.asked_for_xet = 0
         self.on_upload: Any = lambda number: None
         self.counting = threading.Lock()  # uploads come side by side, and every number must come once
         hub = self
@@ -129,6 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         hub, path = self.held, self.path.partition("?")[0]
+        hub.asked_for_xet += "/xet-write-token/" in path  # not served: this Hub stores by LFS only
         if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)(/revision/.+)?", path):
             if found[1] not in hub.private:
                 self.answer({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
@@ -143,7 +145,9 @@ class _Handler(BaseHTTPRequestHandler):
                     for name, content in sorted(hub.files[found[1]].items())
                 ]
             )
-        elif (found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path)) and found[2] in hub.files[found[1]]:
+        elif (found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path)) and (
+            found[2] in hub.files.get(found[1], {})
+        ):
             content = hub.files[found[1]][found[2]]
             etag = hashlib.sha256(content).hexdigest()
             self.answer(content, headers={"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT})

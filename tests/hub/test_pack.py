@@ -86,6 +86,36 @@ def test_branch_folders_become_a_bundle(original: Bundle, tmp_path: Path) -> Non
         pack(BranchFolders("mine", {"voice": original.path / "speech"}, parts.calibration), tmp_path / "other")
 
 
+def test_a_waveform_branch_is_packed_and_checked(original: Bundle, tmp_path: Path) -> None:
+    from deepfake_hf.detector import Detector
+    from deepfake_hf.media import write_audio
+    from deepfake_hf.processing import WaveformFeatureExtractor
+    from deepfake_hf.types import AudioTrack, Status
+    from tests.models.tiny import tiny_model
+
+    tiny_model("aasist").save_pretrained(tmp_path / "model")
+    WaveformFeatureExtractor(num_samples=400).save_pretrained(tmp_path / "model")
+    parts = BranchFolders("mine", {"speech": tmp_path / "model"}, original.path / "calibration.safetensors")
+    made = pack(parts, tmp_path / "out", PackOptions(code=True, facts=FACTS))
+    assert made.branches == {"speech": "waveform"} and faults(made.path) == {}
+    sound = load_file(made.path / CANARY)["speech.inputs"][1]
+    write_audio(tmp_path / "words.wav", AudioTrack(sound, 16_000), codec="wav")
+    result = Detector.from_pretrained(made.path, device="cpu").detect(tmp_path / "words.wav")
+    assert result.status is Status.SCORED and len(result.windows) == 1
+
+
+def test_kinds_that_no_detector_scores_are_refused(original: Bundle, tmp_path: Path) -> None:
+    from deepfake_hf.processing import LandmarkSeriesFeatureExtractor
+    from tests.models.tiny import tiny_model
+
+    tiny_model("landmark_gru").save_pretrained(tmp_path / "model")
+    LandmarkSeriesFeatureExtractor().save_pretrained(tmp_path / "model")
+    parts = BranchFolders("mine", {"face": tmp_path / "model"}, original.path / "calibration.safetensors")
+    with pytest.raises(BundleError, match=r"kind 'series' is not one of frame, audio, waveform.*with transformers"):
+        pack(parts, tmp_path / "out", PackOptions(facts=FACTS))
+    assert not (tmp_path / "out").exists()
+
+
 def test_nothing_else_is_overwritten(original: Bundle, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     for out in (tmp_path, original.path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -49,14 +50,14 @@ def hub() -> Iterator[Hub]:
         yield served
 
 
-def start(hub: Hub, home: Path, tasks: list[tuple[str, str, str, bool]]) -> subprocess.Popen[str]:
+def start(hub: Hub, home: Path, tasks: list[tuple[str, str, str, bool]], xet: bool = False) -> subprocess.Popen[str]:
     environment: dict[str, Any] = {
         **os.environ,
         "HF_ENDPOINT": hub.address,
         "HF_HOME": str(home),
         "HF_TOKEN": "hf_of_the_test",
         "HF_HUB_OFFLINE": "0",
-        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_XET": "0" if xet else "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     }
     arguments = [sys.executable, "-c", CODE, json.dumps(tasks)]
@@ -106,3 +107,14 @@ def test_cut_off_repeated_and_fetched_back(hub: Hub, packed: Bundle, tmp_path: P
     assert "me/open/commit" in opened and hub.private["me/open"] is False and hub.files["me/open"] == stored
     assert "may not write" in refused and "push again" in refused and hub.files["me/refused"] == {}
     assert "no checksums" in unchecked and "me/broken" not in hub.private
+
+
+@pytest.mark.skipif(importlib.util.find_spec("hf_xet") is None, reason="hf_xet is not installed: LFS is taken anyway")
+def test_where_the_hub_has_no_xet_lfs_is_taken(hub: Hub, packed: Bundle, tmp_path: Path) -> None:
+    out, err = start(hub, tmp_path, [("push", str(packed.path), "me/tiny", True)], xet=True).communicate(timeout=600)
+    assert out, err
+    (address,) = json.loads(out.splitlines()[-1])
+    assert "me/tiny/commit" in address and hub.asked_for_xet >= 1, err
+    assert hub.uploads and all(
+        content == (packed.path / name).read_bytes() for name, content in hub.files["me/tiny"].items()
+    )

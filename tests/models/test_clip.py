@@ -127,12 +127,12 @@ def test_gradient_checkpointing_changes_no_gradient(name: str) -> None:
         model = tiny_model(name, dropout=0.0).train()
         if recompute:
             model.activation_checkpointing_enable()
-        assert model.is_gradient_checkpointing is recompute
+        assert model.is_activation_checkpointing is recompute
         model(inputs, MASK, labels=labels).loss.backward()
         made.append([value.grad for value in model.parameters()])
     torch.testing.assert_close(made[1], made[0], atol=1e-5, rtol=1e-4)
     model.activation_checkpointing_disable()
-    assert not model.is_gradient_checkpointing
+    assert not model.is_activation_checkpointing
 
 
 def test_a_backbone_that_cannot_be_checkpointed_says_so() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -63,24 +61,6 @@ def test_padding_never_changes_an_answer(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-def test_saved_and_loaded_through_the_meta_device_it_is_the_same(name: str, tmp_path: Path) -> None:
-    model = tiny_model(name, calibration=CALIBRATION)
-    model.save_pretrained(tmp_path)
-    assert [file.name for file in tmp_path.iterdir() if file.suffix not in (".json", ".safetensors")] == []
-    again = type(model).from_pretrained(tmp_path)
-    assert not again.training
-    theirs, ours = again.state_dict(), model.state_dict()
-    assert theirs.keys() == ours.keys() and all(torch.equal(theirs[key], ours[key]) for key in ours)
-    # no tensor outside the state dict was left to chance either
-    buffers = dict(again.named_buffers())
-    assert all(torch.equal(buffers[key], value) for key, value in model.named_buffers())
-    with torch.inference_mode():
-        inputs = tiny_inputs(name, 2)
-        # not bit for bit: where a tensor lies in memory decides how a product is split up
-        torch.testing.assert_close(again(**inputs).logits, model(**inputs).logits, atol=1e-6, rtol=1e-6)
-
-
-@pytest.mark.parametrize("name", DETECTORS)
 def test_bfloat16(name: str) -> None:
     model, inputs = tiny_model(name), tiny_inputs(name, 3)
     with torch.inference_mode():
@@ -126,7 +106,7 @@ def test_build_model_is_honest_about_its_weights(name: str, monkeypatch: pytest.
     model = build_model(name, state)
     assert model.training and model.config.weights_origin == "random"
     assert all(bool((value == 0.5).all()) for value in model.backbone.parameters())
-    with pytest.raises(RuntimeError, match="missing from the weights"):
+    with pytest.raises(ValueError, match="missing from the weights"):
         build_model(name, {})
 
 

@@ -48,6 +48,23 @@ def test_parameters_of_the_full_size(name: str, parameters: int) -> None:
     assert sum(parameter.numel() for parameter in full_size(name).parameters()) == parameters
 
 
+@pytest.mark.parametrize("name", FRAMES)
+def test_the_mirror_image_counts_as_much_as_the_crop(name: str) -> None:
+    calibration = {"scale": 2.0, "bias": -0.5}
+    plain = tiny_model(name, dropout=0.0, calibration=calibration)
+    model = tiny_model(name, dropout=0.0, calibration=calibration, mirror_average=True)
+    (pixels,) = tiny_inputs(name, 3).values()
+    with torch.inference_mode():
+        upright, mirrored, both = plain(pixels), plain(pixels.flip(3)), model(pixels)
+        torch.testing.assert_close(both.logits, (upright.logits + mirrored.logits) / 2)
+        assert not torch.allclose(upright.logits, both.logits, atol=1e-3)
+        torch.testing.assert_close(model(pixels.flip(3)).logits, both.logits)
+        torch.testing.assert_close(both.embedding, upright.embedding)
+        labels = torch.tensor([0, 1, 0])
+        torch.testing.assert_close(model(pixels, labels=labels).loss, plain(pixels, labels=labels).loss)
+        assert torch.equal(model.train()(pixels).logits, plain.train()(pixels).logits)
+
+
 def test_the_tap_of_auto_attention() -> None:
     model = full_size("efficientnet_auto_att_b4")
     seen: list[torch.Size] = []
@@ -301,8 +318,9 @@ def test_the_embedded_face_weights_load_unchanged() -> None:
     assert model.config.attention == model.config.frequency == "none" and model.config.frequency_place is None
     assert {name.split(".")[0] for name in model.state_dict()} == {"backbone", "head"}
     pixels = torch.randn(1, 3, FRAME_SIDE, FRAME_SIDE, generator=torch.Generator().manual_seed(0))
+    assert model.config.mirror_average
     with torch.inference_mode():
-        raw = model.head(model.backbone(pixels))
+        raw = (model.head(model.backbone(pixels)) + model.head(model.backbone(pixels.flip(3)))) / 2
         margin = (raw[:, 1] - raw[:, 0]) * model.config.calibration["scale"] + model.config.calibration["bias"]
         made = model(pixels).logits
     torch.testing.assert_close(made[:, 1] - made[:, 0], margin)

@@ -16,11 +16,13 @@ from safetensors.torch import load_file
 from deepfake_hf.errors import DataError
 from deepfake_hf.models.configuration_frame import FrameDetectorConfig
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
+from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 from deepfake_hf.synthesis.self_blend import self_blend
 from deepfake_hf.training import face
 from deepfake_hf.training.face import FaceRecipe, train_face
 from deepfake_hf.training.face_data import BatchPlan, PairedBatches, PairedFaces, is_set_aside, load_faces
 
+PROCESSOR = FaceImageProcessor(size={"height": 64, "width": 64}, image_mean=[0.4] * 3, image_std=[0.3] * 3)
 ANGLES = np.linspace(0, 2 * np.pi, 68, endpoint=False)
 LANDMARKS = np.stack((112 + 60 * np.cos(ANGLES), 112 + 75 * np.sin(ANGLES)), axis=1).astype(np.float32)
 
@@ -56,9 +58,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(recipe: FaceRecipe) -> FrameDetectorForImageClassification:
+    def build(recipe: FaceRecipe) -> tuple[FrameDetectorForImageClassification, FaceImageProcessor]:
         torch.manual_seed(0)
-        return FrameDetectorForImageClassification(FrameDetectorConfig(backbone="test_efficientnet", image_size=64))
+        config = FrameDetectorConfig(backbone="test_efficientnet", image_size=64)
+        return FrameDetectorForImageClassification(config), PROCESSOR
 
     monkeypatch.setattr(face, "build_model", build)
 
@@ -89,7 +92,7 @@ def test_a_batch_holds_pairs_and_blends_of_the_same_faces(data: Path) -> None:
         assert {rows[i].source for i in reals} == {rows[i].source for i in fakes}
         assert set(blends) <= set(reals) and all(rows[i].landmarks_xy is not None for i in blends)
     assert list(PairedBatches(rows, BatchPlan(4, 2), 3, 6, seed=1)) == batches[3:]
-    items = PairedFaces(rows, [(10, 48)], seed=1)
+    items = PairedFaces(rows, [(10, 48)], PROCESSOR, seed=1)
     pixels, label = items[batches[0][-1]]
     assert pixels.shape == (3, 48, 48) and label == 1 and torch.equal(pixels, items[batches[0][-1]][0])
 
@@ -107,7 +110,8 @@ def test_it_learns(data: Path, tmp_path: Path, tiny_model: None) -> None:
     folder = train_face(plan)
     rows = load_faces(data, "validation")
     model = FrameDetectorForImageClassification.from_pretrained(folder)
-    margins = face.score_rows(model, rows, 64)
+    assert FaceImageProcessor.from_pretrained(folder).to_dict() == PROCESSOR.to_dict()
+    margins = face.score_rows(model, rows, 64, PROCESSOR)
     labels = np.array([row.label for row in rows])
     assert margins[labels == 1].mean() > margins[labels == 0].mean() + 0.5
 

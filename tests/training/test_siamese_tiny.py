@@ -12,13 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
-from deepfake_hf.errors import DataError, UsageError
+from deepfake_hf.cli.train import app
+from deepfake_hf.errors import DataError
 from deepfake_hf.models import PRESETS, FrameDetectorConfig, FrameDetectorForImageClassification
+from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 from deepfake_hf.training.face_data import FaceRow, is_set_aside
-from deepfake_hf.training.siamese import CropTensors, SiameseRecipe, train_embedding, train_head, train_siamese
+from deepfake_hf.training.siamese import CropTensors, SiameseRecipe, train_embedding, train_head
 
-HALVES = [0.5] * 3
+PROCESSOR = FaceImageProcessor(size={"height": 64, "width": 64})
 
 
 def crop(seed: int, fake: bool) -> FaceRow:
@@ -44,18 +47,18 @@ def tiny(steps: int) -> tuple[FrameDetectorForImageClassification, CropTensors, 
         data="", out="", embedding_steps=steps, head_steps=steps, triplets=8, batch=12,
         embedding_learning_rate=1e-3, head_learning_rate=2e-2,
     )  # fmt: skip
-    return FrameDetectorForImageClassification(config), CropTensors(ROWS, 64, HALVES, HALVES), recipe
+    return FrameDetectorForImageClassification(config), CropTensors(ROWS, PROCESSOR), recipe
 
 
 def test_a_triplet_is_two_of_a_class_and_one_of_the_other() -> None:
-    crops = CropTensors(ROWS, 64, HALVES, HALVES)
+    crops = CropTensors(ROWS, PROCESSOR)
     asked: list[int] = []
     crops.stack = lambda indices, rng: asked.extend(indices) or torch.zeros(len(indices))  # type: ignore[assignment]
     crops.triplets(20, np.random.default_rng(0))
     for anchor, positive, negative in zip(asked[:20], asked[20:40], asked[40:], strict=True):
         assert anchor != positive and ROWS[anchor].label == ROWS[positive].label != ROWS[negative].label
     with pytest.raises(DataError, match="1 fake crops"):
-        CropTensors(ROWS[:3], 64, HALVES, HALVES)
+        CropTensors(ROWS[:3], PROCESSOR)
 
 
 def test_each_stage_learns_and_the_second_changes_only_the_head() -> None:
@@ -71,9 +74,9 @@ def test_each_stage_learns_and_the_second_changes_only_the_head() -> None:
     assert changed == {"head.weight", "head.bias"}
 
 
-def test_from_shards_to_a_saved_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PRESETS["efficientnet_b4_st"].config, "backbone", "test_efficientnet")
+def test_the_command_trains_from_shards_to_a_saved_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PRESETS["efficientnet_b4_st"].config, "image_size", 64)
+    monkeypatch.setitem(PRESETS["efficientnet_b4_st"].processor, "size", {"height": 64, "width": 64})
     rows = [
         {
             "image": {"bytes": row.jpeg},
@@ -84,12 +87,19 @@ def test_from_shards_to_a_saved_model(tmp_path: Path, monkeypatch: pytest.Monkey
         }
         for row in ROWS
     ]
-    assert not all(is_set_aside(row.source) for row in ROWS)
+    assert [row.source for row in ROWS if is_set_aside(row.source)] == ["v0", "v0"]  # one of each class
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "faces-00-of-01.parquet")
-    recipe = SiameseRecipe(str(tmp_path), str(tmp_path / "run"), embedding_steps=2, head_steps=1, triplets=2, batch=2)
-    model = FrameDetectorForImageClassification.from_pretrained(train_siamese(recipe))
-    assert model.config.weights_origin == "trained"
-    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    run = tmp_path / "run"
+    options = ["face-siamese", "--data", str(tmp_path), "--out", str(run), "--backbone", "test_efficientnet"]
+    small = ["--embedding-steps", "2", "--head-steps", "1", "--triplets", "2", "--batch", "2"]
+    made = CliRunner().invoke(app, [*options, "--pretrained", "random", *small])
+    assert made.exit_code == 0, made.output
+    model = FrameDetectorForImageClassification.from_pretrained(run / "model")
+    assert model.config.weights_origin == "trained" and model.config.backbone == "test_efficientnet"
+    assert FaceImageProcessor.from_pretrained(run / "model").size == {"height": 64, "width": 64}
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [line["stage"] for line in lines] == ["embedding", "embedding", "head"]
-    with pytest.raises(UsageError, match="lite_clip"):
-        train_siamese(SiameseRecipe(str(tmp_path), str(tmp_path), preset="lite_clip"))
+    figures = json.loads((run / "metrics.json").read_text())
+    assert figures["n"] == 2 and 0 <= figures["auc"] <= 1 and '"auc"' in made.output
+    refused = CliRunner().invoke(app, [*options, "--preset", "lite_clip", "--pretrained", "random"])
+    assert refused.exit_code == 2 and "no frame system" in refused.output
