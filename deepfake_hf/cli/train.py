@@ -153,12 +153,12 @@ def speech(
     leave_out: Annotated[str | None, _LEAVE_OUT] = None,
     each_left_out: Annotated[bool, _EACH_LEFT_OUT] = False,
     voices: Annotated[bool, typer.Option(help="Train on the text-to-speech voices in the cache too.")] = True,
-    coded: Annotated[bool, typer.Option(help="Train on waves that went through a codec too.")] = True,
+    coded_weight: Annotated[float, typer.Option(help="Of a wave that went through a codec, beside a clean one.")] = 0.1,
 ) -> None:
     """Fit the speech branch on statistics of genuine speech, its copy-synthesis and spoken text."""
     from deepfake_hf.training.speech_fit import FitRecipe, fit_each_left_out, fit_speech
 
-    recipe = FitRecipe(voices=voices, coded=coded)
+    recipe = FitRecipe(voices=voices, coded_weight=coded_weight)
     if each_left_out:
         typer.echo(json.dumps(fit_each_left_out(cache, out, recipe), indent=1))
     else:
@@ -213,7 +213,7 @@ def bundle(
 
     face_null = publish_face(face_model, face_data, work / "face")
     speech_null = publish_speech(speech_run, left_out, work / "speech", speech_data, cache)
-    branches = {"face": ("frame", work / "face", face_null), "speech": ("audio", work / "speech", speech_null)}
+    branches = {"face": ("frame", work / "face", face_null), "speech": ("statistics", work / "speech", speech_null)}
     figures = {
         "face": json.loads((work / "face" / "figures.json").read_text()),
         "speech": json.loads((work / "speech" / "figures.json").read_text()),

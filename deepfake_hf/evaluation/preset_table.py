@@ -56,8 +56,8 @@ def sample_inputs(name: str, config: PretrainedConfig) -> tuple[str, dict[str, T
             "pixel_values": mouth,
             "input_values": sound,
         }
-    if preset.kind == "waveform":
-        samples = constants["num_samples"]
+    if preset.kind in ("waveform", "statistics"):
+        samples = constants["num_samples"] or int(SOUND_S * constants["sampling_rate"])
         seconds = samples / constants["sampling_rate"]
         return f"{seconds:.1f} s of sound", {"input_values": torch.randn(1, samples)}
     num_frames = int(SOUND_S * constants["sampling_rate"]) // constants["hop_length"]

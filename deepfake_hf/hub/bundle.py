@@ -27,7 +27,7 @@ FORMAT_VERSION: Final = 1
 EMBEDDED: Final = Path(__file__).resolve().parent.parent / "weights"
 _PICKLES: Final = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5")
 # What Detector scores: face crops one by one, windows of sound as spectrograms or as they are.
-_BRANCH_KINDS: Final = ("frame", "audio", "waveform")
+_BRANCH_KINDS: Final = ("frame", "audio", "waveform", "statistics")
 # What says something about the weights without being part of them.
 _BESIDE_THE_WEIGHTS: Final = ("figures.json", CANARY, ROOT_CONFIG)
 

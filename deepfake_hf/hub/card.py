@@ -21,6 +21,7 @@ _TASKS: Final = {
     "frame": "image-classification",
     "audio": "audio-classification",
     "waveform": "audio-classification",
+    "statistics": "audio-classification",
 }
 _METRICS: Final = {
     "auc": ("roc_auc", "AUC"),

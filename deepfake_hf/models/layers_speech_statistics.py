@@ -134,7 +134,7 @@ def speech_statistics(waveform: torch.Tensor, mask: torch.Tensor, sampling_rate:
     parts += _envelope_shape(bands, inside) + _envelope_shape(residual_bands, inside) + _together(bands, inside)
     for signal in (residual, x[:, 1:] - x[:, :-1], x, sharp):
         _, skew, kurtosis = _moments(signal, mask[:, -signal.shape[1] :].to(x.dtype))
-        parts += [skew.abs()[:, None], torch.log(kurtosis + 3.0)[:, None]]
+        parts += [skew.abs()[:, None], torch.log((kurtosis + 3.0).clamp_min(1e-3))[:, None]]
     return torch.cat(parts, dim=1)
 
 

@@ -18,8 +18,8 @@ from deepfake_hf.inference.branch import SpeechBranch
 from deepfake_hf.inference.speech_pass import SpeechPass
 from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.media import read_audio
-from deepfake_hf.models.modeling_audio import AudioDetectorForAudioClassification
-from deepfake_hf.processing.feature_extraction_spectrogram import SpectrogramFeatureExtractor
+from deepfake_hf.models.modeling_speech_statistics import SpeechStatisticsForAudioClassification
+from deepfake_hf.processing.feature_extraction_waveform import WaveformFeatureExtractor
 from deepfake_hf.scoring.aggregation import robust_mean
 from deepfake_hf.scoring.calibration import NullDistribution, fit_platt, sigmoid
 from deepfake_hf.scoring.decision import BranchCalibration
@@ -44,7 +44,7 @@ def publish_speech(run: Path, left_out: Path, out: Path, speech: Path, cache: Pa
 
     Args:
         run: folder of the final run of ``train.py speech``.
-        left_out: ``loo.json`` of ``train.py speech-leave-one-out``.
+        left_out: ``loo.json`` of ``train.py speech --each-left-out``.
         out: the branch folder: model with calibrator, processor, ``figures.json``.
         speech: folder of the genuine recordings, with ``manifest.csv``.
         cache: the twin cache, which says what was used already.
@@ -52,14 +52,14 @@ def publish_speech(run: Path, left_out: Path, out: Path, speech: Path, cache: Pa
     Returns:
         The null distribution of genuine utterances, clean and through a codec, for the bundle.
     """
-    model = AudioDetectorForAudioClassification.from_pretrained(run / "best", dtype=torch.float32)
+    model = SpeechStatisticsForAudioClassification.from_pretrained(run / "best", dtype=torch.float32)
     dev, held = _read(run / "scores_dev.csv"), _read(run / "scores_validation.csv")
     calibration = fit_platt(dev.margins, dev.labels)
     calibrated = calibration["scale"] * dev.margins + calibration["bias"]
     model.config.calibration = calibration
     model.config.weights_origin = "trained"
     model.save_pretrained(out)
-    SpectrogramFeatureExtractor.from_pretrained(run / "best").save_pretrained(out)
+    WaveformFeatureExtractor.from_pretrained(run / "best").save_pretrained(out)
     unseen = _unseen_genuine(out, speech, cache)
     null = NullDistribution.fit(np.concatenate((calibrated[dev.labels == REAL], unseen)))
     points = BranchCalibration(null).operating_points
@@ -106,10 +106,11 @@ def _unseen_genuine(branch_folder: Path, speech: Path, cache: Path) -> NDArray[n
 
 
 def _recipe(run: Path) -> str:
-    """The run's settings in one line, and how far it came."""
+    """The run's settings and the rows it was fitted on, in one line."""
     made = json.loads((run / "metrics.json").read_text())
     named = ", ".join(f"{key} {value}" for key, value in made["recipe"].items())
-    return f"{named}; {made['steps']} steps taken"
+    rows = ", ".join(f"{name} {count}" for name, count in made["rows"].items())
+    return f"{named}; rows of the table: {rows}"
 
 
 def _read(path: Path) -> _Scores:

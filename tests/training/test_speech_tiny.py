@@ -17,18 +17,15 @@ from deepfake_hf.training.speech_augmentation import SpeechAugmentation
 from deepfake_hf.training.speech_batches import TwinSampler, read_twins
 from deepfake_hf.training.speech_data import (
     FAST_GENERATORS,
-    GENUINE,
     SpeechClip,
     fit_length,
     make_speech_cache,
     read_wave,
-    wave_path,
-    write_wave,
 )
 from deepfake_hf.training.speech_evaluation import windows_of
 from deepfake_hf.types import AudioTrack
+from tests.training.noise_cache import RATE, noise_cache
 
-RATE = 16_000
 RECIPE = SpeechRecipe(
     preset="tiny_audio_for_tests", steps=6, groups=2, window_s=(0.4, 0.5), validate_every=3, seed=1, bf16=False
 )
@@ -36,7 +33,6 @@ RECIPE = SpeechRecipe(
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Six clips of noise; the 'fakes' lack everything over 3 kHz ('world') or are rounded ('griffin_lim')."""
     row = dataclasses.replace(
         presets.PRESETS["lite_audio"],
         config={
@@ -45,20 +41,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         },
     )  # fmt: skip
     monkeypatch.setitem(presets.PRESETS, "tiny_audio_for_tests", row)
-    clips = []
-    rng = np.random.default_rng(0)
-    for i in range(6):
-        split = ("train", "train", "dev", "dev", "validation", "validation")[i]
-        clip = SpeechClip(f"c{i}", f"c{i}.flac", "test", f"s{i}", split, 0, RATE, (800, RATE - 800))  # type: ignore[arg-type]
-        wave = rng.normal(0, 0.1, RATE).astype(np.float32)
-        spectrum = np.fft.rfft(wave)
-        spectrum[3_000:] = 0
-        write_wave(wave_path(tmp_path, clip.name, GENUINE), wave)
-        write_wave(wave_path(tmp_path, clip.name, "world"), np.fft.irfft(spectrum, RATE).astype(np.float32))
-        write_wave(wave_path(tmp_path, clip.name, "griffin_lim"), np.round(wave * 8).astype(np.float32) / 8)
-        clips.append(dataclasses.asdict(clip))
-    (tmp_path / "clips.json").write_text(json.dumps(clips))
-    return tmp_path
+    return noise_cache(tmp_path)
 
 
 def test_batches_are_balanced_repeatable_and_without_the_left_out(cache: Path) -> None:
