@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from transformers.utils import logging
 
 from deepfake_hf.errors import UsageError
+from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.models.modeling_audio import AudioDetectorForAudioClassification
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
 from deepfake_hf.processing.feature_extraction_spectrogram import SpectrogramFeatureExtractor
@@ -71,11 +72,14 @@ class SoundScorer(Protocol):
 class FrameBranch:
     """Face crops to margins; each crop is also read mirrored and the two answers are averaged."""
 
-    def __init__(self, folder: Path, device: torch.device) -> None:
+    def __init__(self, folder: Path, device: torch.device, graph: OnnxModel | None = None) -> None:
+        """``graph`` takes the model's place."""
         self.processor = FaceImageProcessor.from_pretrained(folder)
-        with quiet_loading():
-            model = FrameDetectorForImageClassification.from_pretrained(folder, dtype=torch.float32)
-        self.model = model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.model: Any = graph
+        if graph is None:
+            with quiet_loading():
+                model = FrameDetectorForImageClassification.from_pretrained(folder, dtype=torch.float32)
+            self.model = model.to(device=device, memory_format=torch.channels_last).eval()
         self.device = device
 
     def score(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
@@ -93,11 +97,14 @@ class FrameBranch:
 class SpeechBranch:
     """Windows of sound to margins."""
 
-    def __init__(self, folder: Path, device: torch.device) -> None:
+    def __init__(self, folder: Path, device: torch.device, graph: OnnxModel | None = None) -> None:
+        """``graph`` takes the model's place."""
         self.extractor = SpectrogramFeatureExtractor.from_pretrained(folder)
-        with quiet_loading():
-            model = AudioDetectorForAudioClassification.from_pretrained(folder, dtype=torch.float32)
-        self.model = model.to(device).eval()  # type: ignore[arg-type]
+        self.model: Any = graph
+        if graph is None:
+            with quiet_loading():
+                model = AudioDetectorForAudioClassification.from_pretrained(folder, dtype=torch.float32)
+            self.model = model.to(device).eval()
         self.device = device
 
     @property

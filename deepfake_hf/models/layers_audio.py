@@ -101,8 +101,8 @@ class MaskedPoolBlock(nn.Module):
         keep = mask[:, None, :, None]
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = torch.relu(norm(conv(x), keep if padded else None)) * keep
-        more = [-places % step for places, step in zip(x.shape[2:], self.cell, strict=True)]
-        x = nn.functional.max_pool2d(nn.functional.pad(x, (0, more[1], 0, more[0])), self.cell)
+        # what is too much is dropped; how much is missing would be one case in an export and none another
+        x = nn.functional.max_pool2d(nn.functional.pad(x, (0, self.cell[1] - 1, 0, self.cell[0] - 1)), self.cell)
         return x, strided(mask, self.cell[0], x.shape[2])
 
 
@@ -140,8 +140,9 @@ def split_windows(x: torch.Tensor, mask: torch.Tensor, size: int) -> tuple[torch
     Returns:
         (B * W, size, F) and bool (B * W, size) with W = ceil(L / size): a clip's windows one behind the other.
     """
-    more = -x.shape[1] % size
-    x, mask = nn.functional.pad(x, (0, 0, 0, more)), nn.functional.pad(mask, (0, more))
+    whole = (x.shape[1] + size - 1) // size * size
+    # padded too far and cut: in an export, padding by nothing would be a case of its own
+    x, mask = nn.functional.pad(x, (0, 0, 0, size))[:, :whole], nn.functional.pad(mask, (0, size))[:, :whole]
     return x.reshape(-1, size, x.shape[2]), mask.reshape(-1, size)
 
 
