@@ -44,15 +44,10 @@ def onnx(
         if int8 != (crops is not None):
             raise UsageError("--int8 and --crops", "one does nothing without the other", "give both, or none")
         for made in export_source(source, out, None if crops is None else _pictures(crops)):
-            megabytes = made.path.stat().st_size / 1e6
-            typer.echo(
-                f"{made.branch}: {made.path}, {megabytes:.1f} MB, logits differ from torch by {made.difference:.1e}"
-                + (
-                    ""
-                    if made.int8_difference is None
-                    else f"; int8, margins moved by {made.int8_difference:.2f} on average"
-                )
-            )
+            size = f"{made.path.stat().st_size / 1e6:.1f} MB"
+            typer.echo(f"{made.branch}: {made.path}, {size}, logits differ from torch by {made.difference:.1e}")
+            if made.int8_difference is not None:
+                typer.echo(f"{made.branch}: now in int8, which moves margins by {made.int8_difference:.2f} on average")
     except DeepfakeHFError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

@@ -131,7 +131,7 @@ def export_onnx(model: PreTrainedModel, path: Path, source: str) -> float:
 
 
 def largest_difference(model: PreTrainedModel, exported: OnnxModel) -> float:
-    """Between a logit of both: three items with padding, then one, of other lengths, shorter and longer than a window."""
+    """Between a logit of both: three items with padding, one without, and some longer than a window."""
     kind, found = kind_of(model), 0.0
     unit = {"clip": 1, "waveform": 9_000}.get(kind, 37)
     generator = torch.random.get_rng_state()

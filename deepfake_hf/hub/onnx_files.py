@@ -44,9 +44,7 @@ class Exported:
 def source_hash(folder: Path) -> str:
     """SHA-256 over the configuration, calibrator included, and the weights of a branch folder."""
     digest = hashlib.sha256()
-    for file in sorted(
-        file for file in folder.iterdir() if file.name == "config.json" or file.suffix == ".safetensors"
-    ):
+    for file in (folder / "config.json", *sorted(folder.glob("*.safetensors"))):
         digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
