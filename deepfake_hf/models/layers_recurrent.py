@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -81,8 +83,8 @@ class TemporalRecurrence(nn.Module):
         kind = "LSTM" if isinstance(cells, nn.LSTM) else "GRU"
         directions = ["", "_reverse"] if cells.bidirectional else [""]
         lengths = features.new_full((batch,), length, dtype=torch.int32) if mask is None else mask.sum(1).int()
-        attributes: dict[str, int | str] = {"hidden_size": size}
-        attributes["direction"] = "bidirectional" if cells.bidirectional else "forward"
+        way_of_reading = "bidirectional" if cells.bidirectional else "forward"
+        attributes: dict[str, Any] = {"hidden_size": size, "direction": way_of_reading}
         if kind == "GRU":
             attributes["linear_before_reset"] = 1
 
