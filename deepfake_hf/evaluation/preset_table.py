@@ -122,7 +122,8 @@ def _onnx(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[float, flo
     for head in [part for part in parts if isinstance(part, nn.Linear) and part.out_features == 2][-1:]:
         nn.init.normal_(head.weight, std=head.in_features**-0.5)
     for norm in (part for part in parts if isinstance(part, nn.modules.batchnorm._BatchNorm)):
-        norm.momentum = 1.0
+        if not isinstance(norm, nn.BatchNorm1d):  # which may have but these two items to know a spread from
+            norm.momentum = 1.0
     with torch.no_grad():
         model.train()(**{name: torch.cat((value, torch.randn_like(value))) for name, value in inputs.items()})
     with tempfile.TemporaryDirectory() as folder:
