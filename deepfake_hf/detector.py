@@ -17,11 +17,13 @@ from safetensors import SafetensorError
 from deepfake_hf.errors import BundleError, MediaError, UnsupportedMediaError, UsageError
 from deepfake_hf.faces import FaceDetector, detect_in_picture, load_face_detector
 from deepfake_hf.hub.bundle import Bundle, find_folder, open_bundle
+from deepfake_hf.hub.onnx_files import graph_of
 from deepfake_hf.hub.third_party import is_third_party, open_third_party
 from deepfake_hf.inference.branch import CropScorer, FrameBranch, SoundScorer, SpeechBranch, choose_device
 from deepfake_hf.inference.conclude import Concluder, Observation
 from deepfake_hf.inference.faces_pass import FacesPass
 from deepfake_hf.inference.landmarks import LandmarkFinder
+from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.inference.session import LiveSession
 from deepfake_hf.inference.speech_pass import SpeechPass
 from deepfake_hf.inference.third_party import ThirdPartyImages, ThirdPartySounds
@@ -63,11 +65,14 @@ class Detector:
     Use :meth:`from_pretrained`. One detector serves one thread at a time.
     """
 
-    def __init__(self, bundle: Bundle, device: torch.device, faces: FaceDetector, limits: Limits) -> None:
+    def __init__(
+        self, bundle: Bundle, device: torch.device, faces: FaceDetector, limits: Limits, runtime: str = "torch"
+    ) -> None:
         self.bundle, self.device, self.limits = bundle, device, limits
         self.face_detector = faces
         try:
-            self.face_branch, self.speech_branch = _load_branches(bundle, device)
+            graphs = _load_graphs(bundle, device, runtime)
+            self.face_branch, self.speech_branch = _load_branches(bundle, device, graphs)
             self._landmarks = LandmarkFinder(bundle.path / "landmarks", device) if bundle.landmarks else None
         except (ValueError, OSError, RuntimeError, SafetensorError) as error:
             raise BundleError(
@@ -75,7 +80,8 @@ class Detector:
                 str(error).rstrip("."),
                 "fetch or build the bundle again",
             ) from error
-        self._concluder = Concluder(bundle.calibrations, bundle.label)
+        ran = ", ".join(f"{branch} {graph.facts['numbers']}" for branch, graph in graphs.items())
+        self._concluder = Concluder(bundle.calibrations, f"{bundle.label} onnx ({ran})" if ran else bundle.label)
 
     @classmethod
     def from_pretrained(
@@ -84,6 +90,7 @@ class Detector:
         *,
         polarity: Sequence[str] | None = None,
         device: str | None = None,
+        runtime: str = "torch",
         face_detector: str = "centerface",
         face_detector_path: str | Path | None = None,
         limits: Limits | None = None,
@@ -100,6 +107,8 @@ class Detector:
             polarity: only for a third-party classifier whose label names don't say it: what each output means, in
                 their order, such as ``("fake", "real")``.
             device: ``cpu``, ``cuda``, … ; None takes a GPU where there is one.
+            runtime: ``torch``, or ``onnx``: onnxruntime on the CPU runs the branches, from ``model.onnx`` in their
+                folders or exported once into the user's cache. The answers are the same to about 1e-4.
             face_detector: ``centerface``, ``mediapipe`` or ``yunet``.
             face_detector_path: a model file for the latter two.
             limits: sizes and lengths that are refused; None for the defaults.
@@ -107,7 +116,8 @@ class Detector:
         Raises:
             BundleError: the bundle is not there, incomplete or unsafe.
             LabelError: which output of a third-party classifier means fake is not known, or said in two ways.
-            UsageError: a polarity was given for a bundle, which has its own.
+            UsageError: a polarity was given for a bundle, which has its own, or the runtime can't be used.
+            MissingDependencyError: runtime ``onnx`` has to export, and onnx or onnxscript is not installed.
         """
         faces = load_face_detector(face_detector, model_path=face_detector_path)
         folder = find_folder(bundle)
@@ -117,7 +127,9 @@ class Detector:
             raise UsageError("polarity", f"{folder} is a bundle, whose weights say it themselves", "leave it out")
         else:
             held = open_bundle(folder)
-        return cls(held, choose_device(device), faces, limits or Limits())
+        if runtime == "onnx" and device is None:
+            device = "cpu"
+        return cls(held, choose_device(device), faces, limits or Limits(), runtime)
 
     def operating_points(self) -> dict[str, dict[str, float]]:
         """Limits on P(fake) by branch and name."""
@@ -307,7 +319,22 @@ class Detector:
         seen.timings["speech_s"] = time.perf_counter() - started
 
 
-def _load_branches(bundle: Bundle, device: torch.device) -> tuple[CropScorer | None, SoundScorer | None]:
+def _load_graphs(bundle: Bundle, device: torch.device, runtime: str) -> dict[str, OnnxModel]:
+    """By branch; none for the runtime torch."""
+    if runtime == "torch":
+        return {}
+    if runtime != "onnx":
+        raise UsageError(f"runtime {runtime!r}", "it is unknown", "say torch or onnx")
+    if bundle.meaning is not None:
+        raise UsageError("runtime onnx", f"{bundle.path} is a third party's model", "run it with torch")
+    if device.type != "cpu":
+        raise UsageError(f"runtime onnx on {device}", "it runs on the CPU only", "leave the device out, or use torch")
+    return {branch: graph_of(bundle.path / branch) for branch in bundle.branches}
+
+
+def _load_branches(
+    bundle: Bundle, device: torch.device, graphs: dict[str, OnnxModel]
+) -> tuple[CropScorer | None, SoundScorer | None]:
     face: CropScorer | None = None
     speech: SoundScorer | None = None
     if bundle.meaning is not None:
@@ -317,9 +344,9 @@ def _load_branches(bundle: Bundle, device: torch.device) -> tuple[CropScorer | N
             speech = ThirdPartySounds(bundle.path, bundle.meaning, device)
         return face, speech
     if "face" in bundle.branches:
-        face = FrameBranch(bundle.path / "face", device)
+        face = FrameBranch(bundle.path / "face", device, graphs.get("face"))
     if "speech" in bundle.branches:
-        speech = SpeechBranch(bundle.path / "speech", device)
+        speech = SpeechBranch(bundle.path / "speech", device, graphs.get("speech"))
     return face, speech
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deepfake_hf._version import __version__
+from deepfake_hf.cli.export import app as export_app
 from deepfake_hf.cli.hub import app as hub_app
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 
 
 app.add_typer(hub_app, name="hub")
+app.add_typer(export_app, name="export")
 
 
 def _version(asked: bool) -> None:
@@ -52,6 +54,9 @@ def detect(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: a GPU where there is one.")
     ] = None,
+    runtime: Annotated[
+        str, typer.Option(help="torch, or onnx: onnxruntime on the CPU, from graphs that the first run exports.")
+    ] = "torch",
     bundle: Annotated[
         str | None, typer.Option(help="Weights: a folder or a Hub id; default: those in the box.")
     ] = None,
@@ -64,7 +69,7 @@ def detect(
     """
     from deepfake_hf.cli.detect import DetectOptions, run
 
-    options = DetectOptions(jsonl, threshold, every, fps, frames, device, bundle, max_minutes, quiet)
+    options = DetectOptions(jsonl, threshold, every, fps, frames, device, runtime, bundle, max_minutes, quiet)
     raise typer.Exit(run(paths, options))
 
 

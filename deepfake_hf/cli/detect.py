@@ -80,6 +80,7 @@ class DetectOptions:
     fps: float | None = None
     frames: int | None = None
     device: str | None = None
+    runtime: str = "torch"
     bundle: str | None = None
     max_minutes: float | None = None
     quiet: bool = False
@@ -148,7 +149,9 @@ def _analyse(files: list[str], options: DetectOptions, errors: Console, sink: Te
     hidden = options.quiet or not sys.stderr.isatty()
     with Progress(*columns, console=errors, transient=True, disable=hidden) as bar:
         task = bar.add_task("loading the weights", total=len(files))
-        detector = Detector.from_pretrained(options.bundle, device=options.device, limits=limits)
+        detector = Detector.from_pretrained(
+            options.bundle, device=options.device, runtime=options.runtime, limits=limits
+        )
         for file in files:
             name = Path(file).name
 

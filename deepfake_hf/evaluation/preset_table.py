@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import PretrainedConfig
+from transformers import PretrainedConfig, PreTrainedModel
 
+from deepfake_hf.hub.onnx_export import export_onnx
+from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.models import PRESETS, Preset, build_model
 
 SOUND_S: Final = 4.0  # of sound in an item
@@ -24,8 +28,10 @@ class PresetFacts:
     """One row.
 
     ``item`` says what one input is; ``parameters`` counts all, trainable or not; ``gflops`` are 10^9 floating-point
-    operations for one item (a multiplication and an addition are two); ``fp32_ms`` and ``bf16_ms`` are medians of five
-    runs in milliseconds on this machine's CPU with the threads torch has, None where not timed.
+    operations for one item (a multiplication and an addition are two); ``fp32_ms``, ``bf16_ms`` and ``onnx_ms`` (by
+    onnxruntime, in float32) are medians of five runs in milliseconds on this machine's CPU with the threads torch has,
+    ``onnx_difference`` is the largest between a logit of both (of a lip-sync model, a value of an embedding); None
+    where not timed.
     """
 
     name: str
@@ -34,6 +40,8 @@ class PresetFacts:
     gflops: float
     fp32_ms: float | None
     bf16_ms: float | None
+    onnx_ms: float | None
+    onnx_difference: float | None
     preset: Preset
 
 
@@ -77,8 +85,9 @@ def measure(name: str, timed: bool) -> PresetFacts:
         if timed:
             with torch.autocast("cpu", torch.bfloat16):
                 bf16 = _median_ms(lambda: model(**inputs))
+    onnx, difference = _onnx(model, inputs) if timed else (None, None)
     count = sum(parameter.numel() for parameter in model.parameters())
-    return PresetFacts(name, item, count, counter.get_total_flops() / 1e9, fp32, bf16, PRESETS[name])
+    return PresetFacts(name, item, count, counter.get_total_flops() / 1e9, fp32, bf16, onnx, difference, PRESETS[name])
 
 
 def measure_all(timed: bool) -> Iterator[PresetFacts]:
@@ -90,16 +99,38 @@ def measure_all(timed: bool) -> Iterator[PresetFacts]:
 def markdown(rows: list[PresetFacts]) -> str:
     """The rows as a Markdown table."""
     lines = [
-        "| preset | one item | parameters | GFLOPs | ms fp32 | ms bf16 | backbone weights from | licence | citation |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| preset | one item | parameters | GFLOPs | ms fp32 | ms bf16 | ms onnx | onnx − torch "
+        "| backbone weights from | licence | citation |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        times = [f"{value:.0f}" if value is not None else "–" for value in (row.fp32_ms, row.bf16_ms)]
+        times = [f"{value:.0f}" if value is not None else "–" for value in (row.fp32_ms, row.bf16_ms, row.onnx_ms)]
+        times.append("–" if row.onnx_difference is None else f"{row.onnx_difference:.0e}")
         lines.append(
-            f"| `{row.name}` | {row.item} | {row.parameters:,} | {row.gflops:.2f} | {times[0]} | {times[1]} | "
+            f"| `{row.name}` | {row.item} | {row.parameters:,} | {row.gflops:.2f} | {' | '.join(times)} | "
             f"{row.preset.weights_from} | {row.preset.licence} | {row.preset.citation} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _onnx(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[float, float]:
+    """Milliseconds by onnxruntime, and the largest difference from torch.
+
+    A fresh head may be zero, and fresh norms know nothing of what comes: either would hide every difference. An
+    embedding hides none, and norms over two of them would magnify chance.
+    """
+    heads = [part for part in model.modules() if isinstance(part, nn.Linear) and part.out_features == 2]
+    if heads:
+        nn.init.normal_(heads[-1].weight, std=heads[-1].in_features ** -0.5)
+        for norm in (part for part in model.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)):
+            norm.momentum = 1.0
+        with torch.no_grad():
+            model.train()(**{name: torch.cat((value, torch.randn_like(value))) for name, value in inputs.items()})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        difference = export_onnx(model, path, "measured")
+        graph = OnnxModel(path)
+        return _median_ms(lambda: graph(**inputs)), difference
 
 
 def _median_ms(run: Callable[[], Any]) -> float:

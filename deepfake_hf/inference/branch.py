@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from transformers.utils import logging
 
 from deepfake_hf.errors import UsageError
+from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 
@@ -70,11 +71,14 @@ class SoundScorer(Protocol):
 class FrameBranch:
     """Face crops to margins."""
 
-    def __init__(self, folder: Path, device: torch.device) -> None:
+    def __init__(self, folder: Path, device: torch.device, graph: OnnxModel | None = None) -> None:
+        """``graph`` takes the model's place."""
         self.processor = FaceImageProcessor.from_pretrained(folder)
-        with quiet_loading():
-            model = FrameDetectorForImageClassification.from_pretrained(folder, dtype=torch.float32)
-        self.model = model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.model: Any = graph
+        if graph is None:
+            with quiet_loading():
+                model = FrameDetectorForImageClassification.from_pretrained(folder, dtype=torch.float32)
+            self.model = model.to(device=device, memory_format=torch.channels_last).eval()
         self.device = device
 
     def score(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
@@ -92,11 +96,14 @@ class FrameBranch:
 class SpeechBranch:
     """Windows of sound to margins, by a model of spectrograms or of the waveform itself."""
 
-    def __init__(self, folder: Path, device: torch.device) -> None:
+    def __init__(self, folder: Path, device: torch.device, graph: OnnxModel | None = None) -> None:
+        """``graph`` takes the model's place."""
         self.extractor = AutoFeatureExtractor.from_pretrained(folder)
-        with quiet_loading():
-            model = AutoModelForAudioClassification.from_pretrained(folder, dtype=torch.float32)
-        self.model = model.to(device).eval()
+        self.model: Any = graph
+        if graph is None:
+            with quiet_loading():
+                model = AutoModelForAudioClassification.from_pretrained(folder, dtype=torch.float32)
+            self.model = model.to(device).eval()
         self.device = device
 
     @property

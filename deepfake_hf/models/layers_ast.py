@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from .layers_audio import strided
 from .layers_temporal import sinusoids
 
 
@@ -27,13 +28,11 @@ class PatchTokens(nn.Module):
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """x (B, C, L, F) zero where padded, mask bool (B, L) -> tokens (B, T * K, D), moment by moment, their mask."""
-        more = [-(-cells // step) * step - step + size - cells for cells, step, size in zip(
-            x.shape[2:], self.stride, self.size, strict=True
-        )]  # fmt: skip
+        # as much as the last patch can need: the convolution drops what is too much
+        x = nn.functional.pad(x, (0, self.size[1] - 1, 0, self.size[0] - 1))
         # torch 2.11 on a CPU answers wrongly in bf16 to channels_last where a patch of 8 channels is all 8 bins wide
-        x = nn.functional.pad(x, (0, more[1], 0, more[0])).contiguous()
-        x = self.project(x)  # (B, D, T, K)
-        mask = mask[:, :: self.stride[0]]
+        x = self.project(x.contiguous())  # (B, D, T, K)
+        mask = strided(mask, self.stride[0], x.shape[2])
         x = x.permute(0, 2, 3, 1) + self.bin_positions  # (B, T, K, D)
         x = x + sinusoids(x.shape[1], x.shape[3], x.device).to(x.dtype)[:, None]
         return x.flatten(1, 2), mask.repeat_interleave(x.shape[2], dim=1)

@@ -42,6 +42,14 @@ class MaskedBatchNorm(nn.modules.batchnorm._BatchNorm):
         return (made * self.weight.view(shape) + self.bias.view(shape)).to(x.dtype)
 
 
+def strided(mask: torch.Tensor, stride: int, length: int) -> torch.Tensor:
+    """Every ``stride``-th place of a mask (B, L): (B, length), length = ceil(L / stride).
+
+    A slice would do the same, but an export does not see that its length is that of the map beside it.
+    """
+    return mask[:, torch.arange(length, device=mask.device) * stride]
+
+
 class MaskedConvBlock(nn.Module):
     """Convolutions 3 x 3 with batch norm; the first has the stride, later ones are residual.
 
@@ -64,10 +72,12 @@ class MaskedConvBlock(nn.Module):
 
         ``padded`` False says that the mask is all ones, which spares batch norm the search for real frames.
         """
-        mask = mask[:, :: self.time_stride]
-        keep = mask[:, None, :, None]
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            made = norm(conv(x), keep if padded else None)
+            made = conv(x)
+            if i == 0:
+                mask = strided(mask, self.time_stride, made.shape[2])
+                keep = mask[:, None, :, None]
+            made = norm(made, keep if padded else None)
             x = torch.relu(made if i == 0 else made + x) * keep
         return x, mask
 
@@ -81,18 +91,19 @@ class MaskedPoolBlock(nn.Module):
 
     def __init__(self, num_in: int, num_out: int, time_stride: int, bin_stride: int, num_convs: int) -> None:
         super().__init__()
-        self.time_stride = time_stride
         inputs = [num_in] + [num_out] * (num_convs - 1)
         self.convs = nn.ModuleList(nn.Conv2d(width, num_out, 3, 1, 1, bias=False) for width in inputs)
         self.norms = nn.ModuleList(MaskedBatchNorm(num_out) for _ in inputs)
-        self.pool = nn.MaxPool2d((time_stride, bin_stride), ceil_mode=True)
+        self.cell = (time_stride, bin_stride)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor, padded: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
         """x (B, C, L, F), mask bool (B, L) -> (B, C', ceil(L / time), ceil(F / bin)), mask of that length."""
         keep = mask[:, None, :, None]
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = torch.relu(norm(conv(x), keep if padded else None)) * keep
-        return self.pool(x), mask[:, :: self.time_stride]
+        # what is too much is dropped; how much is missing would be one case in an export and none another
+        x = nn.functional.max_pool2d(nn.functional.pad(x, (0, self.cell[1] - 1, 0, self.cell[0] - 1)), self.cell)
+        return x, strided(mask, self.cell[0], x.shape[2])
 
 
 class AttentiveStatistics(nn.Module):
@@ -129,9 +140,10 @@ def split_windows(x: torch.Tensor, mask: torch.Tensor, size: int) -> tuple[torch
     Returns:
         (B * W, size, F) and bool (B * W, size) with W = ceil(L / size): a clip's windows one behind the other.
     """
-    more = -x.shape[1] % size
-    x, mask = nn.functional.pad(x, (0, 0, 0, more)), nn.functional.pad(mask, (0, more))
-    return x.unflatten(1, (-1, size)).flatten(0, 1), mask.unflatten(1, (-1, size)).flatten(0, 1)
+    whole = (x.shape[1] + size - 1) // size * size
+    # padded too far and cut: in an export, padding by nothing would be a case of its own
+    x, mask = nn.functional.pad(x, (0, 0, 0, size))[:, :whole], nn.functional.pad(mask, (0, size))[:, :whole]
+    return x.reshape(-1, size, x.shape[2]), mask.reshape(-1, size)
 
 
 def join_windows(pooled: torch.Tensor, mask: torch.Tensor, batch: int) -> torch.Tensor:

@@ -30,8 +30,9 @@ def log_spectrum(pixels: Tensor) -> Tensor:
     Source: Durall et al. 2019 (arXiv:1911.00686), the spectrum by radius; here the radius is a plane.
     """
     spectrum = torch.fft.fftshift(torch.fft.fft2(pixels, norm="ortho"), dim=(-2, -1))
-    down, right = (torch.fft.fftshift(torch.fft.fftfreq(side, device=pixels.device)) for side in pixels.shape[-2:])
-    radius = (down[:, None].square() + right.square()).sqrt().expand(len(pixels), 1, -1, -1)
+    # fftshift of fftfreq, in steps that can be exported
+    down, right = ((torch.arange(side, device=pixels.device) - side // 2) / side for side in pixels.shape[-2:])
+    radius = (down[:, None].square() + right.square()).sqrt().expand(pixels.shape[0], 1, -1, -1)
     return torch.cat((spectrum.abs().log1p(), radius), dim=1)
 
 
@@ -67,7 +68,7 @@ def dct_bands(pixels: Tensor, shift: Tensor) -> Tensor:
     diagonal = order[:, None] + order  # (8, 8): u + v
     edges = (0, *_BAND_LIMITS)
     inside = [(diagonal >= low) & (diagonal < high) for low, high in pairwise(edges)]
-    weights = torch.stack(inside).float() + torch.tanh(shift / 2)  # (3, 8, 8)
+    weights = torch.stack(inside).float() + torch.tanh(0.5 * shift)  # (3, 8, 8)
     rows, columns = height // _BLOCK, width // _BLOCK
     blocks = pixels.reshape(batch, channels, rows, _BLOCK, columns, _BLOCK).transpose(3, 4)  # (B, 3, …, …, 8, 8)
     coefficients = (basis @ blocks @ basis.T)[:, :, None] * weights[:, None, None]  # (B, 3, bands, rows, columns, 8, 8)

@@ -111,7 +111,7 @@ class GraphBranch(nn.Module):
         self, temporal: torch.Tensor, spectral: torch.Tensor
     ) -> tuple[tuple[torch.Tensor, torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
         """temporal (B, N, D), spectral (B, M, D) -> both and the stack with D', weights of both attentions."""
-        stack = self.stack.expand(len(temporal), -1, -1)
+        stack = self.stack.expand(temporal.shape[0], -1, -1)
         temporal, spectral, stack, first_weights = self.first(temporal, spectral, stack)
         nodes = self.temporal_pool(temporal), self.spectral_pool(spectral), stack
         *added, second_weights = self.second(*nodes)

@@ -9,6 +9,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from .configuration_aasist import AasistConfig
 from .layers_calibration import calibrated_logits
 from .layers_graph import GraphAttention, GraphBranch, GraphPool
+from .layers_mask import check_padding
 from .layers_sinc import ResidualBlock, SincFrontEnd
 from .modeling_detector import DetectorModel
 
@@ -37,8 +38,7 @@ def fit_clips(waveform: torch.Tensor, attention_mask: torch.Tensor | None, num_s
                 f"attention_mask is {tuple(attention_mask.shape)}, but the clips are {tuple(waveform.shape)}"
             )
         mask = attention_mask.bool()
-        if not bool(mask[:, 0].all()) or bool((mask[:, 1:] & ~mask[:, :-1]).any()):
-            raise ValueError("attention_mask must be ones, at least one, and then zeros: pad behind the real samples")
+        check_padding(mask, "samples")
         lengths = mask.sum(1, keepdim=True)
     place = torch.arange(num_samples, device=waveform.device) % lengths  # (B, num_samples)
     return waveform.gather(1, place)

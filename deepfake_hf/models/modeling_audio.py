@@ -126,8 +126,11 @@ class AudioDetectorForAudioClassification(DetectorModel):
             if attention_mask.shape != mask.shape:
                 raise ValueError(f"attention_mask is {tuple(attention_mask.shape)}, but clips are {tuple(mask.shape)}")
             mask = attention_mask.bool()
-        batch = len(input_values)
-        if 0 < config.window_frames < input_values.shape[1]:
+        batch = input_values.shape[0]
+        if torch.compiler.is_exporting() and config.window_frames:  # a graph takes clips of both kinds
+            size = torch.sym_min(config.window_frames, input_values.shape[1])
+            input_values, mask = split_windows(input_values, mask, size)
+        elif 0 < config.window_frames < input_values.shape[1]:
             input_values, mask = split_windows(input_values, mask, config.window_frames)
         frames = mask
         states, weights = [], []
@@ -173,6 +176,6 @@ class AudioDetectorForAudioClassification(DetectorModel):
             if self.config.encoder_layers:
                 x = x + sinusoids(x.shape[1], x.shape[2], x.device).to(x.dtype)
         if self.config.pooling == "class_token":
-            x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)
+            x = torch.cat([self.class_token.expand(x.shape[0], 1, -1), x], dim=1)
             mask = nn.functional.pad(mask, (1, 0), value=True)
         return x, mask

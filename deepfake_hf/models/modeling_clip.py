@@ -13,6 +13,7 @@ from transformers.utils import ModelOutput
 from .configuration_clip import ClipDetectorConfig
 from .layers_calibration import calibrated_logits
 from .layers_head import conv_stack, two_way_head
+from .layers_mask import check_padding
 from .layers_recurrent import TemporalRecurrence
 from .layers_temporal import TemporalEncoder
 from .modeling_detector import DetectorModel
@@ -159,8 +160,10 @@ class ClipDetectorForVideoClassification(DetectorModel):
         if attention_mask.shape != mask.shape:
             raise ValueError(f"attention_mask is {tuple(attention_mask.shape)}, but the clips are {(batch, length)}")
         mask = attention_mask.bool()
-        if not bool(mask[:, 0].all()) or bool((mask[:, 1:] & ~mask[:, :-1]).any()):
-            raise ValueError("attention_mask must be ones, at least one, and then zeros: pad behind the real frames")
+        check_padding(mask, "frames")
+        if torch.compiler.is_exporting():  # a graph can't count real frames; in eval mode no frame minds another
+            seen = pixel_values.masked_fill(~mask[:, :, None, None, None], 0).flatten(0, 1)
+            return self._frame_features(seen).unflatten(0, (batch, length)).masked_fill(~mask[..., None], 0), mask
         real = self._frame_features(pixel_values[mask])  # (number of real frames, C)
         features = real.new_zeros((batch, length, real.shape[-1]))
         features[mask] = real

@@ -8,6 +8,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from .configuration_landmark_series import LandmarkDetectorConfig
 from .layers_calibration import calibrated_logits
+from .layers_mask import check_padding
 from .layers_recurrent import TemporalRecurrence
 from .modeling_detector import DetectorModel
 
@@ -88,13 +89,13 @@ class LandmarkDetectorForVideoClassification(DetectorModel):
                     f"attention_mask is {tuple(attention_mask.shape)}, but the series are {tuple(mask.shape)}"
                 )
             mask = attention_mask.bool()
-            if not bool(mask[:, 0].all()) or bool((mask[:, 1:] & ~mask[:, :-1]).any()):
-                raise ValueError(
-                    "attention_mask must be ones, at least one, and then zeros: pad behind the real frames"
-                )
-            real = self.input_norm(landmark_values[mask])  # (number of real frames, F)
-            values = torch.zeros_like(landmark_values, dtype=real.dtype)
-            values[mask] = real
+            check_padding(mask, "frames")
+            if torch.compiler.is_exporting():  # a graph can't count real frames; in eval mode the norm doesn't mind
+                values = self.input_norm(landmark_values.transpose(1, 2)).transpose(1, 2)
+            else:
+                real = self.input_norm(landmark_values[mask])  # (number of real frames, F)
+                values = torch.zeros_like(landmark_values, dtype=real.dtype)
+                values[mask] = real
             states, _ = self.recurrence(values, mask)
         pooled = states.sum(1) / mask.sum(1, keepdim=True)  # states are zero where padded
         logits = self.head(self.dropout(pooled.to(states.dtype))).float()  # (B, 2)

@@ -151,7 +151,7 @@ class SyncNetModel(DetectorModel):
         Raises:
             ValueError: A shape is wrong, or there are not as many looks as sounds.
         """
-        if len(pixel_values) != len(input_values):
+        if pixel_values.shape[0] != input_values.shape[0]:
             raise ValueError(f"{len(pixel_values)} looks and {len(input_values)} sounds: a pair needs one of each")
         visual, sound = self.embed_visual(pixel_values), self.embed_sound(input_values)  # (B, D) each
         loss = None if labels is None else contrastive_loss(visual, sound, labels, self.config.margin)

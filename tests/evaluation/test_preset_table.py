@@ -25,6 +25,8 @@ def test_a_preset_is_counted(name: str) -> None:
 def test_operations_are_two_for_each_multiplication() -> None:
     facts = measure("landmark_gru", timed=True)
     assert facts.fp32_ms is not None and facts.fp32_ms > 0 and facts.bf16_ms is not None
+    assert facts.onnx_ms is not None and facts.onnx_ms > 0
+    assert facts.onnx_difference is not None and 0 < facts.onnx_difference <= 1e-4
     weights = sum(v.numel() for k, v in build_model("landmark_gru").named_parameters() if "weight_" in k)
     assert facts.gflops == pytest.approx(2 * 100 * weights / 1e9, rel=0.05)  # 100 frames through each weight
 
