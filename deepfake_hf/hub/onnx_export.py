@@ -50,7 +50,7 @@ def random_inputs(kind: str, config: PretrainedConfig, batch: int, length: int) 
         made["pixel_values"] = torch.randn(batch, length, 3, config.image_size, config.image_size)
     elif kind == "audio":
         made["input_values"] = torch.randn(batch, length, config.num_bins)
-    elif kind == "waveform":
+    elif kind in ("waveform", "statistics"):
         made["input_values"] = 0.1 * torch.randn(batch, length)
     elif kind == "series":
         made["landmark_values"] = torch.randn(batch, length, config.feature_size)
@@ -84,9 +84,9 @@ def export_onnx(model: PreTrainedModel, path: Path, source: str) -> float:
     _need_onnxscript()
     kind, config, model = kind_of(model), model.config, model.eval()
     window = getattr(config, "window_frames", 0)
-    inputs = random_inputs(kind, config, 2, {"clip": 3, "waveform": 1_000}.get(kind, max(50, 2 * window + 7)))
+    inputs = random_inputs(kind, config, 2, {"clip": 3, "waveform": 1_000, "statistics": 20_000}.get(kind, max(50, 2 * window + 7)))
     # Shorter ones work too: strides make torch see a special case in them, which the graph has not.
-    batch, length = torch.export.Dim("batch"), torch.export.Dim("length", min=2 if kind == "clip" else 40)
+    batch, length = torch.export.Dim("batch"), torch.export.Dim("length", min={"clip": 2, "statistics": 4_096}.get(kind, 40))
     timed = "attention_mask" in inputs
     shapes = tuple({0: batch, 1: length} if timed else {0: batch} for _ in inputs)
     outputs = _EMBEDDINGS if kind == "sync" else ("logits",)
@@ -133,7 +133,7 @@ def export_onnx(model: PreTrainedModel, path: Path, source: str) -> float:
 def largest_difference(model: PreTrainedModel, exported: OnnxModel) -> float:
     """Between a logit of both: three items with padding, one without, and some longer than a window."""
     kind, found = kind_of(model), 0.0
-    unit = {"clip": 1, "waveform": 9_000}.get(kind, 37)
+    unit = {"clip": 1, "waveform": 9_000, "statistics": 9_000}.get(kind, 37)
     generator = torch.random.get_rng_state()
     torch.manual_seed(0)
     try:

@@ -7,7 +7,6 @@ can't hold that much, and a classifier on top of them carries over to vocoders i
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 from torch import nn
@@ -33,7 +32,11 @@ _TINY = 1e-9
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 
-@lru_cache(maxsize=16)
+def hann_window(size: int) -> torch.Tensor:
+    """Periodic: float32 (size,). Torch's own has no ONNX operator."""
+    return 0.5 - 0.5 * torch.cos(2 * math.pi / size * torch.arange(size))
+
+
 def triangle_bands(num_bins: int, num_bands: int) -> torch.Tensor:
     """Overlapping triangles evenly over the bins, each of sum 1: float32 (num_bins, num_bands)."""
     edges = torch.linspace(0, num_bins - 1, num_bands + 2)
@@ -44,7 +47,6 @@ def triangle_bands(num_bins: int, num_bands: int) -> torch.Tensor:
     return bank / bank.sum(0)
 
 
-@lru_cache(maxsize=16)
 def cosine_basis(num_bands: int, num_cepstra: int) -> torch.Tensor:
     """Orthonormal DCT-II: float32 (num_bands, num_cepstra)."""
     place, order = torch.arange(num_bands)[:, None] + 0.5, torch.arange(num_cepstra)
@@ -53,17 +55,16 @@ def cosine_basis(num_bands: int, num_cepstra: int) -> torch.Tensor:
     return basis
 
 
-@lru_cache(maxsize=2)
 def analytic_kernels(sampling_rate: int) -> torch.Tensor:
     """Band-pass filters without negative frequencies: float32 (2 * bands, 1, taps), cosines before sines."""
     place = torch.arange(_FIR_TAPS) - _FIR_TAPS // 2
-    window = torch.hann_window(_FIR_TAPS + 2, periodic=False)[1:-1]
+    window = hann_window(_FIR_TAPS + 1)[1:]
     kernels = []
     for low, high in _EDGES_HZ:
         width, middle = (high - low) / sampling_rate, (low + high) / 2 / sampling_rate
-        kernels.append(2 * width * torch.sinc(width * place) * window * torch.exp(2j * math.pi * middle * place))
-    made = torch.stack(kernels)
-    return torch.cat([made.real, made.imag])[:, None].float()
+        low_pass, turns = 2 * width * torch.sinc(width * place) * window, 2 * math.pi * middle * place
+        kernels.append(torch.stack([low_pass * torch.cos(turns), low_pass * torch.sin(turns)]))
+    return torch.stack(kernels, dim=1).flatten(0, 1)[:, None].float()
 
 
 def weighted_mean(x: torch.Tensor, weight: torch.Tensor, dim: int) -> torch.Tensor:
@@ -148,7 +149,7 @@ def _spectral(x: torch.Tensor, mask: torch.Tensor, size: int) -> list[torch.Tens
     bins, (num_fine, num_coarse) = size // 2 + 1, _num_bands(size)
     fine, coarse = (triangle_bands(bins, num).to(x.device) for num in (num_fine, num_coarse))
     cosines = cosine_basis(num_fine, min(_NUM_CEPSTRA, num_fine)).to(x.device)
-    window = torch.hann_window(size, device=x.device)
+    window = hann_window(size).to(x.device)
     spectrum = torch.fft.rfft(x.unfold(1, size, hop) * window)  # (B, L, K)
     real = mask.unfold(1, size, hop)[..., -1]
     power = spectrum.real**2 + spectrum.imag**2
@@ -202,7 +203,7 @@ def _residual(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     length = x.shape[1]
     more = -length % _RESIDUAL_FRAME
     padded = nn.functional.pad(x, (_PREDICTOR, more))
-    window = torch.hann_window(_RESIDUAL_FRAME, device=x.device)
+    window = hann_window(_RESIDUAL_FRAME).to(x.device)
     frames = padded[:, _PREDICTOR:].unflatten(1, (-1, _RESIDUAL_FRAME)) * window
     lags = [(frames[..., lag:] * frames[..., : _RESIDUAL_FRAME - lag]).sum(-1) for lag in range(_PREDICTOR + 1)]
     lags[0] = lags[0] * 1.0005 + 1e-9

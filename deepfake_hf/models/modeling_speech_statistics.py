@@ -8,6 +8,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from .configuration_speech_statistics import SpeechStatisticsConfig
 from .layers_calibration import calibrated_logits
+from .layers_mask import check_padding
 from .layers_speech_statistics import num_statistics, speech_statistics
 from .modeling_detector import DetectorModel
 
@@ -60,12 +61,12 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
         if attention_mask is None:
             mask = torch.ones_like(input_values, dtype=torch.bool)
         else:
-            mask = attention_mask.bool()
-            if mask.shape != input_values.shape or bool((mask[:, 1:] & ~mask[:, :-1]).any()):
+            if attention_mask.shape != input_values.shape:
                 raise ValueError(
-                    f"attention_mask {tuple(mask.shape)} must have the clips' shape, {tuple(input_values.shape)}, with "
-                    "ones and then zeros: pad behind the real samples"
+                    f"attention_mask is {tuple(attention_mask.shape)}, but the clips are {tuple(input_values.shape)}"
                 )
+            mask = attention_mask.bool()
+            check_padding(mask, "samples")
         # float32 whatever the weights are: half precision holds neither powers nor their cubes
         return speech_statistics(input_values.float().masked_fill(~mask, 0.0), mask, self.config.sampling_rate)
 

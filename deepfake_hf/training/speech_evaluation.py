@@ -126,20 +126,21 @@ def write_report(
         out_dir: The run's folder.
         model: The trained model.
         extractor: Its processor.
-        leave_out: The generator family that training did not see; its figures are gathered under ``left_out``.
+        leave_out: The generator family that training did not see. Then it alone is scored beside the genuine clips,
+            and its figures are gathered under ``left_out``.
         facts: What else ``metrics.json`` shall say of the run.
 
     Returns:
         What ``metrics.json`` holds.
     """
     metrics: dict[str, Any] = {"leave_out": leave_out, **facts}
+    own = None if leave_out is None else {name for name, family in FAMILIES.items() if family == leave_out}
     for split in ("dev", "validation"):
-        scores = score_twins(model, extractor, read_twins(cache_dir, split), (0, 1))
+        scores = score_twins(model, extractor, read_twins(cache_dir, split), (0, 1), own)
         write_scores(out_dir / f"scores_{split}.csv", scores)
         clean, coded = summarise(scores, 0), summarise(scores, 1)
         metrics[split] = {"clean": clean, "codec": coded}
-        if leave_out is not None:
-            own = {name for name, family in FAMILIES.items() if family == leave_out}
+        if own is not None:
             metrics[split]["left_out"] = {name: clean[name] for name in clean if name in own}
             metrics[split]["left_out_codec"] = {name: coded[name] for name in coded if name in own}
     (out_dir / "metrics.json").write_text(json.dumps(metrics, indent=1))
