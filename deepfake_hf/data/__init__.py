@@ -10,14 +10,21 @@ from deepfake_hf.data.manifest import (
     row_from_fields,
     write_manifest,
 )
+from deepfake_hf.data.splits import SPLIT_BY, SplitPlan, assign_splits, carve_validation, groups, shared_across_splits
 
 __all__ = [
     "COLUMNS",
     "SPLITS",
+    "SPLIT_BY",
     "ManifestRow",
+    "SplitPlan",
+    "assign_splits",
+    "carve_validation",
     "check_rows",
+    "groups",
     "missing_files",
     "read_manifest",
     "row_from_fields",
+    "shared_across_splits",
     "write_manifest",
 ]

@@ -94,7 +94,7 @@ def check_rows(rows: Sequence[ManifestRow], name: str = "manifest") -> None:
         DataError: Names the rows.
     """
     if not rows:
-        raise DataError(f"{name} has no rows", "nothing can be learned or measured from it", "check what it was made of")
+        raise DataError(f"{name} has no rows", "there is nothing to learn or measure", "check what it was made of")
     first: dict[tuple[str, float | None, float | None], int] = {}
     twice = []
     for number, row in enumerate(rows, 1):

@@ -59,7 +59,7 @@ def test_the_bad_row_is_named(tmp_path: Path, line: str, said: str) -> None:
 
 def test_many_bad_rows_are_counted_and_the_first_ten_named(tmp_path: Path) -> None:
     path = written(tmp_path, "path,label\n" + "a.png,nothing\n" * 25)
-    with pytest.raises(DataError, match="25 bad rows.*row 10.*and 15 more"):
+    with pytest.raises(DataError, match=r"25 bad rows.*row 10.*and 15 more"):
         read_manifest(path)
 
 
