@@ -116,7 +116,7 @@ def prepare(config: PrepareConfig, media: Path) -> Prepared:
         media: Folder for media that lie inside shards; each set gets a folder of its own in it.
 
     Returns:
-        Rows in the order of the sets, in each the genuine ones first, and the files that are missing; those have no row.
+        Rows in the order of the sets, in each the genuine ones first; and the missing files, which have no row.
 
     Raises:
         DataError: A layout that does not fit, fewer rows than wanted, or groups too large for the shares.
