@@ -94,18 +94,28 @@ def read_config(path: str | os.PathLike[str]) -> PrepareConfig:
     """
     try:
         raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        config = PrepareConfig.model_validate(raw)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"{os.fspath(path)} cannot be read", str(error), "give a YAML file") from error
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors())
-        raise DataError(f"{os.fspath(path)} is no mixture", wrong, "see `deepfake-hf data prepare --help`") from error
+    config = parse_config(raw, os.fspath(path))
     folder = Path(path).resolve().parent
     placed = [
         part if part.layout == "datasets" else part.model_copy(update={"root": str(folder / part.root)})
         for part in config.sets
     ]
     return config.model_copy(update={"sets": tuple(placed)})
+
+
+def parse_config(raw: Any, name: str) -> PrepareConfig:
+    """Check a mixture's plain values.
+
+    Raises:
+        DataError: An unknown key or a wrong value; the message names it and ``name``.
+    """
+    try:
+        return PrepareConfig.model_validate(raw)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors())
+        raise DataError(f"{name} is no mixture", wrong, "see `deepfake-hf data prepare --help`") from error
 
 
 def prepare(config: PrepareConfig, media: Path) -> Prepared:
