@@ -187,8 +187,8 @@ def _probes(
     tables: dict[str, NDArray[np.float64]] = {}
     for probe in dict.fromkeys(name for _, traces in members for name in traces.numbers):
         names = list(dict.fromkeys(name for _, traces in members for name in traces.numbers.get(probe, {})))
-        values = [[traces.numbers.get(probe, {}).get(name) for name in names] for _, traces in members]
-        tables[probe] = np.array(values, np.float64)  # (N, F), None becomes NaN
+        lines = [[traces.numbers.get(probe, {}).get(name) for name in names] for _, traces in members]
+        tables[probe] = np.array(lines, np.float64)  # (N, F), None becomes NaN
     tables["file format"] = one_hot([traces.form for _, traces in members])
     tables["all of these together"] = np.concatenate(list(tables.values()), axis=1)
     tables["data set"] = one_hot([row.dataset for row in rows])
