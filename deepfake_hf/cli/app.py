@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deepfake_hf._version import __version__
+from deepfake_hf.cli.data import app as data_app
 from deepfake_hf.cli.export import app as export_app
 from deepfake_hf.cli.hub import app as hub_app
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 
 app.add_typer(hub_app, name="hub")
 app.add_typer(export_app, name="export")
+app.add_typer(data_app, name="data")
 
 
 def _version(asked: bool) -> None:

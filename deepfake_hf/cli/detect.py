@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deepfake_hf.errors import DeepfakeHFError, UsageError
+from deepfake_hf.media.suffixes import MEDIA_SUFFIXES
 
 if TYPE_CHECKING:
     from deepfake_hf.media import Sampling
@@ -27,14 +28,6 @@ DONE: Final = 0
 BAD_USAGE: Final = 2
 SOME_UNREADABLE: Final = 3
 
-MEDIA_SUFFIXES: Final = frozenset(
-    f".{ending}"
-    for ending in (
-        *("mp4", "m4v", "mov", "webm", "mkv", "avi", "gif", "mpg", "mpeg", "ts", "3gp", "flv", "wmv"),
-        *("jpg", "jpeg", "png", "webp", "heic", "heif", "avif", "bmp", "tif", "tiff"),
-        *("wav", "mp3", "flac", "m4a", "aac", "ogg", "oga", "opus", "wma"),
-    )
-)
 _COLOURS: Final = {"real": "green", "fake": "red", "uncertain": "yellow"}
 
 
