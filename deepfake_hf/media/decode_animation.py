@@ -37,6 +37,7 @@ class AnimationDecoder(ShotSource):
                 count = getattr(picture, "n_frames", 1)
                 for index in range(count):
                     picture.seek(index)
+                    self._limits.check_size(self._path, *picture.size, still=count == 1)  # a frame can widen a GIF
                     picture.load()
                     self._limits.check_duration(self._path, shown_ms / 1000)
                     pts_s, shown_ms = shown_ms / 1000, shown_ms + (_duration_ms(picture) if count > 1 else 0.0)
