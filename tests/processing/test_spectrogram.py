@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import librosa
 import numpy as np
 import pytest
 import scipy.signal
@@ -139,7 +140,6 @@ def test_constant_q_agrees_with_its_definition() -> None:
 
 @pytest.mark.slow
 def test_constant_q_agrees_with_librosa() -> None:
-    librosa = pytest.importorskip("librosa", reason="the train extra brings it")
     wave = _unit(_noise(16_000).astype(np.float64))
     made = SpectrogramFeatureExtractor(**_CQT, mean_db=0.0, std_db=1.0).features(wave)[4:-4, :60]
     # librosa's bandwidth is (r^2 - 1) / (r^2 + 1), its unscaled sums aren't divided by the windows' lengths, and its
