@@ -19,7 +19,7 @@ class Limits:
         max_pixels: Largest frame of a video or animation, in pixels (width times height, as shown). A decoder holds
             several of them at once.
         max_still_pixels: Largest still picture, in pixels. Phones make up to 201 million; reading takes 7 to 12 bytes
-            a pixel at its peak, 2.2 GiB for those.
+            a pixel at its peak, 1.4 GiB for those and 2.1 where they must be turned.
         min_side_px: Shortest side of a picture or video frame, in pixels.
 
     Raises:
