@@ -228,7 +228,7 @@ class Detector:
         if self.face_branch is None:
             return self._concluder.conclude(seen, limit)
         try:
-            self.limits.check_size("<picture>", rgb.shape[1], rgb.shape[0])
+            self.limits.check_size("<picture>", rgb.shape[1], rgb.shape[0], still=True)
         except MediaError as error:
             return self._refuse(seen, error)
         seen.faces = FacesPass(self.face_detector, self.face_branch, 0.0, still=True)

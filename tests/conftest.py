@@ -1,4 +1,4 @@
-"""What holds for every test: no network, two threads, and no silent skipping of browser tests in CI."""
+"""What holds for every test: no network, two threads, no clock on property tests, no browser test skipped in CI."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ os.environ["OMP_NUM_THREADS"] = "2"
 os.environ["MKL_NUM_THREADS"] = "2"
 
 import pytest
+from hypothesis import settings
+
+# A busy machine would fail property tests by hypothesis' 200 ms an example.
+settings.register_profile("no_clock", deadline=None)
+settings.load_profile("no_clock")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,8 +13,6 @@ from deepfake_hf.errors import DeepfakeHFError, LabelError
 from deepfake_hf.labels import FAKE, REAL, check_polarity, label_from_word, polarity_map
 from deepfake_hf.report.schema import result_schema
 from deepfake_hf.types import DetectionResult, MediaKind, OperatingBand, Segment, Status, Verdict, WindowScore
-
-jsonschema = pytest.importorskip("jsonschema", reason="the dev extra brings it")
 
 
 def result(**changes: object) -> DetectionResult:

@@ -84,9 +84,14 @@ def export_onnx(model: PreTrainedModel, path: Path, source: str) -> float:
     _need_onnxscript()
     kind, config, model = kind_of(model), model.config, model.eval()
     window = getattr(config, "window_frames", 0)
-    inputs = random_inputs(kind, config, 2, {"clip": 3, "waveform": 1_000, "statistics": 20_000}.get(kind, max(50, 2 * window + 7)))
+    inputs = random_inputs(
+        kind, config, 2, {"clip": 3, "waveform": 1_000, "statistics": 20_000}.get(kind, max(50, 2 * window + 7))
+    )
     # Shorter ones work too: strides make torch see a special case in them, which the graph has not.
-    batch, length = torch.export.Dim("batch"), torch.export.Dim("length", min={"clip": 2, "statistics": 4_096}.get(kind, 40))
+    batch, length = (
+        torch.export.Dim("batch"),
+        torch.export.Dim("length", min={"clip": 2, "statistics": 4_096}.get(kind, 40)),
+    )
     timed = "attention_mask" in inputs
     shapes = tuple({0: batch, 1: length} if timed else {0: batch} for _ in inputs)
     outputs = _EMBEDDINGS if kind == "sync" else ("logits",)

@@ -15,26 +15,14 @@ from deepfake_hf.errors import MediaError, UnsupportedMediaError
 from deepfake_hf.media.limits import Limits
 from deepfake_hf.media.orient import fit_size
 from deepfake_hf.media.pictures import open_picture, upright_rgb
-from deepfake_hf.media.shots import Progress, Shot
+from deepfake_hf.media.shots import Progress, Shot, ShotSource
 
 _UNSTATED_MS: Final = 100.0  # browsers show a frame of 0 or 10 ms for 100 ms (Chromium, Firefox and WebKit alike)
 _SHORTEST_MS: Final = 10.0
 
 
-class AnimationDecoder:
-    """Decodes one picture file frame by frame; a still picture is an animation of one frame at 0 s.
-
-    Args:
-        path: The file.
-        limits: The picture's size is checked on opening, its length while decoding.
-        max_side_px: Longer side at most, in pixels; None keeps the size.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], limits: Limits, max_side_px: int | None) -> None:
-        self.progress = Progress()
-        self._path = os.fspath(path)
-        self._limits = limits
-        self._max_side_px = max_side_px
+class AnimationDecoder(ShotSource):
+    """Decodes one picture file frame by frame; a still picture is an animation of one frame at 0 s."""
 
     def timestamps(self) -> NDArray[np.float64]:
         """float64 (N,): times in seconds of all frames, by a first pass that keeps no picture."""
@@ -49,6 +37,7 @@ class AnimationDecoder:
                 count = getattr(picture, "n_frames", 1)
                 for index in range(count):
                     picture.seek(index)
+                    self._limits.check_size(self._path, *picture.size, still=count == 1)  # a frame can widen a GIF
                     picture.load()
                     self._limits.check_duration(self._path, shown_ms / 1000)
                     pts_s, shown_ms = shown_ms / 1000, shown_ms + (_duration_ms(picture) if count > 1 else 0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -21,9 +20,8 @@ from numpy.typing import NDArray
 
 from deepfake_hf.errors import MediaError
 from deepfake_hf.media.container import decoded, main_video, open_container, origin_s, shortfall, stream_end_s
-from deepfake_hf.media.limits import Limits
 from deepfake_hf.media.orient import UPRIGHT, Orientation, fit_size, orientation_from_matrix, square_size
-from deepfake_hf.media.shots import Progress, Shot
+from deepfake_hf.media.shots import Shot, ShotSource
 
 _UNSPECIFIED: Final = 2  # AVCOL_SPC_UNSPECIFIED (libavutil/pixfmt.h)
 _SD_LINES: Final = 576  # untagged video: players take BT.601 up to this height and BT.709 above (ITU-R BT.601, BT.709)
@@ -108,24 +106,13 @@ def _rising(stated_s: float | None, last_s: float | None, interval_s: float) -> 
     return last_s + interval_s if stated_s is None or stated_s <= last_s else stated_s
 
 
-class VideoDecoder:
+class VideoDecoder(ShotSource):
     """Decodes one video file, a pass at a time.
 
     Timestamps are the container's, less the container's own start (the earliest start of any of its streams), so the
     first frame is at or near 0 and sound and picture share one clock. A frame without a timestamp, or one that does not
     rise, stands one nominal frame interval after the one before. Frames that the decoder marks as corrupt are left out.
-
-    Args:
-        path: The file.
-        limits: Length and picture size are checked again while decoding, since a header can lie.
-        max_side_px: Longer side at most, in pixels; None keeps the size.
     """
-
-    def __init__(self, path: str | os.PathLike[str], limits: Limits, max_side_px: int | None) -> None:
-        self.progress = Progress()
-        self._path = os.fspath(path)
-        self._limits = limits
-        self._max_side_px = max_side_px
 
     def timestamps(self) -> NDArray[np.float64]:
         """float64 (N,): times in seconds of all frames, by demuxing alone; eight bytes a frame.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from deepfake_hf.errors import MediaError, UnsupportedMediaError
 from deepfake_hf.media.container import name_of
@@ -22,6 +22,8 @@ from deepfake_hf.types import Frame
 
 # Named one by one ("JPEG" opens MPO too), so that Pillow's rarer readers (EPS runs Ghostscript) stay shut.
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000")
+_STRIP_PIXELS: Final = 1 << 22  # converted at once: copies of a strip, not of the picture, stand in memory
+_OPENING: Final = Lock()
 _ANIMATED: Final = frozenset({"GIF", "WEBP", "PNG", "AVIF"})  # MPO, TIFF and HEIF hold pages, not motion
 
 
@@ -37,13 +39,23 @@ def is_animated(picture: Image.Image) -> bool:
     return picture.format in _ANIMATED and getattr(picture, "n_frames", 1) > 1
 
 
+def _opened(source: str | os.PathLike[str] | io.BytesIO) -> Image.Image:
+    """Read a picture's header without Pillow's own limit on pixels, which is the whole process's: ours decides."""
+    with _OPENING:
+        usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(source, formats=_FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = usual
+
+
 @contextmanager
 def open_picture(source: str | os.PathLike[str] | bytes, limits: Limits) -> Iterator[Image.Image]:
     """Open a picture file without decoding its pixels, and turn every failure inside the block into ours.
 
     Args:
         source: A path, or the file's bytes.
-        limits: The pixel limits are applied before any pixel is decoded.
+        limits: Those of a still picture are applied before any pixel is decoded.
 
     Raises:
         MediaError: Not a picture, cut or damaged.
@@ -52,17 +64,14 @@ def open_picture(source: str | os.PathLike[str] | bytes, limits: Limits) -> Iter
     name = name_of(source)
     _register_heif()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Limits decides, below
-            picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_FORMATS)
-            with picture:
-                limits.check_size(name, *picture.size)
-                yield picture
+        with _opened(io.BytesIO(source) if isinstance(source, bytes) else source) as picture:
+            limits.check_size(name, *picture.size, still=True)
+            yield picture
     except Image.DecompressionBombError as error:
         raise UnsupportedMediaError(
             name,
-            f"its header asks for far more pixels than the limit of {limits.max_pixels / 1e6:.1f} million",
-            "scale it down; a picture of this size is refused before it is decoded",
+            f"one of its frames asks for far more pixels than the limit of {limits.max_pixels / 1e6:.1f} million",
+            "scale it down; a frame of this size is refused before it is decoded",
         ) from error
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, RuntimeError, TypeError) as error:
         raise MediaError(
@@ -84,22 +93,35 @@ def upright_rgb(picture: Image.Image, name: str) -> NDArray[np.uint8]:
         UnsupportedMediaError: A 32-bit or floating-point picture, whose range nothing states.
     """
     picture.load()
-    turned = ImageOps.exif_transpose(picture)
+    # of a picture that needs no turn, exif_transpose would make a copy
+    upright = picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    turned = picture if upright else ImageOps.exif_transpose(picture)
     mode = turned.mode
     if mode in ("F", "I") and not (mode == "I" and picture.format == "PNG"):
         raise UnsupportedMediaError(
             name, f"its pixels are of mode {mode!r}, whose range nothing states", "save it with 8 or 16 bits a channel"
         )
+    width_px, height_px = turned.size
+    rgb = np.empty((height_px, width_px, 3), np.uint8)
+    step = max(1, _STRIP_PIXELS // width_px)
+    for top in range(0, height_px, step):
+        bottom = min(top + step, height_px)
+        rgb[top:bottom] = _flat_rgb(turned.crop((0, top, width_px, bottom)))
+    return rgb
+
+
+def _flat_rgb(picture: Image.Image) -> NDArray[np.uint8]:
+    """Any mode but floats to uint8, (H, W, 3) or, of 16 bits, (H, W, 1); alpha is laid on white."""
+    mode = picture.mode
     if mode.startswith("I"):
-        deep = np.asarray(turned).astype(np.uint32)  # (H, W), 0 to 65535
-        grey = ((deep * 255 + 32767) // 65535).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)  # (H, W, 3)
-    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in turned.info:
+        deep = np.asarray(picture).astype(np.uint32)  # (H, W), 0 to 65535
+        return ((deep * 255 + 32767) // 65535).astype(np.uint8)[:, :, None]
+    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
         if mode in ("RGBa", "La"):
-            turned = turned.convert(mode.upper())
-        layers = turned.convert("RGBA")
-        turned = Image.alpha_composite(Image.new("RGBA", layers.size, (255, 255, 255, 255)), layers)
-    return np.array(turned.convert("RGB"), dtype=np.uint8)  # (H, W, 3)
+            picture = picture.convert(mode.upper())
+        layers = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", layers.size, (255, 255, 255, 255)), layers)
+    return np.asarray(picture.convert("RGB"), dtype=np.uint8)  # (H, W, 3)
 
 
 def read_image(source: str | os.PathLike[str] | bytes, limits: Limits | None = None) -> Frame:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from deepfake_hf.media.limits import Limits
 
 
 @dataclass(frozen=True)
@@ -26,13 +29,25 @@ class Progress:
     damaged: str | None = None
 
 
-class ShotSource(Protocol):
-    """A decoder of one file. Each method may be called once per pass and opens the file anew."""
+class ShotSource(ABC):
+    """A decoder of one file. Each method may be called once per pass and opens the file anew.
 
-    progress: Progress
+    Args:
+        path: The file.
+        limits: Length and picture size are checked while decoding, since a header can lie.
+        max_side_px: Longer side at most, in pixels; None keeps the size.
+    """
 
+    def __init__(self, path: str | os.PathLike[str], limits: Limits, max_side_px: int | None) -> None:
+        self.progress = Progress()
+        self._path = os.fspath(path)
+        self._limits = limits
+        self._max_side_px = max_side_px
+
+    @abstractmethod
     def timestamps(self) -> NDArray[np.float64]:
         """float64 (N,): all pictures' times in seconds, rising, found without converting any."""
 
+    @abstractmethod
     def shots(self) -> Iterator[Shot]:
         """Every decodable picture in order of time."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
+from transformers.utils import can_return_tuple
 
 from .configuration_aasist import AasistConfig
-from .layers_calibration import calibrated_logits
 from .layers_graph import GraphAttention, GraphBranch, GraphPool
 from .layers_mask import check_padding
 from .layers_sinc import ResidualBlock, SincFrontEnd
@@ -87,6 +87,7 @@ class AasistForAudioClassification(DetectorModel):
     def _init_weights(self, module: nn.Module) -> None:
         """Nothing: every part has initialised itself, and the base class would write over that."""
 
+    @can_return_tuple
     def forward(
         self,
         input_values: torch.Tensor,
@@ -94,8 +95,7 @@ class AasistForAudioClassification(DetectorModel):
         labels: torch.Tensor | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> SequenceClassifierOutput | tuple[torch.Tensor, ...]:
+    ) -> SequenceClassifierOutput:
         """Classify clips.
 
         Args:
@@ -104,7 +104,6 @@ class AasistForAudioClassification(DetectorModel):
             labels: int64 (B,), 0 real and 1 fake.
             output_attentions: Give the graphs' weights; None asks the configuration.
             output_hidden_states: Give the encoder's maps; None asks the configuration.
-            return_dict: False gives a plain tuple.
 
         Returns:
             ``logits`` float32 (B, 2), index 1 = fake, calibrated in eval mode where the configuration has a calibrator;
@@ -137,16 +136,11 @@ class AasistForAudioClassification(DetectorModel):
             weights.extend(branch_weights)
         temporal, spectral, stack = (torch.maximum(one, two) for one, two in zip(*answers, strict=True))
         readout = [temporal.abs().amax(1), temporal.mean(1), spectral.abs().amax(1), spectral.mean(1), stack.squeeze(1)]
-        logits = self.classifier(self.dropout(torch.cat(readout, dim=1))).float()  # (B, 2)
-        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
-        if not self.training:
-            logits = calibrated_logits(logits, self.config.calibration)
-        stately = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-        attentive = self.config.output_attentions if output_attentions is None else output_attentions
-        output = SequenceClassifierOutput(
+        loss, logits = self.answer(self.classifier(self.dropout(torch.cat(readout, dim=1))), labels)  # (B, 2)
+        stately, attentive = self.wanted(output_hidden_states, output_attentions)
+        return SequenceClassifierOutput(
             loss=loss,
             logits=logits,
             hidden_states=tuple(states) if stately else None,
             attentions=tuple(weights) if attentive else None,
         )
-        return output.to_tuple() if return_dict is False else output

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
+from transformers.utils import can_return_tuple
 
 from .configuration_audio import AudioDetectorConfig
 from .layers_ast import EncoderLayer, PatchTokens
@@ -18,7 +19,6 @@ from .layers_audio import (
     join_windows,
     split_windows,
 )
-from .layers_calibration import calibrated_logits
 from .layers_temporal import sinusoids
 from .modeling_detector import DetectorModel
 
@@ -81,6 +81,7 @@ class AudioDetectorForAudioClassification(DetectorModel):
         elif module is self and self.config.pooling == "class_token":
             init.normal_(self.class_token, std=self.config.initializer_range)
 
+    @can_return_tuple
     def forward(
         self,
         input_values: torch.Tensor,
@@ -88,8 +89,7 @@ class AudioDetectorForAudioClassification(DetectorModel):
         labels: torch.Tensor | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> SequenceClassifierOutput | tuple[torch.Tensor, ...]:
+    ) -> SequenceClassifierOutput:
         """Classify clips.
 
         Args:
@@ -99,7 +99,6 @@ class AudioDetectorForAudioClassification(DetectorModel):
             output_attentions: Give the encoder's weights, for which this call takes the slower eager attention; None
                 asks the configuration.
             output_hidden_states: Give maps and tokens; None asks the configuration.
-            return_dict: False gives a plain tuple.
 
         Returns:
             ``logits`` float32 (B, 2), and ``loss`` where labels were given. ``hidden_states``: every block's map
@@ -117,10 +116,9 @@ class AudioDetectorForAudioClassification(DetectorModel):
                 f"input_values is {tuple(input_values.shape)}, this model needs (B, L, {config.num_bins}). "
                 "Use the feature extractor that is saved beside the model."
             )
-        attentive = config.output_attentions if output_attentions is None else output_attentions
+        stately, attentive = self.wanted(output_hidden_states, output_attentions)
         if attentive and not config.encoder_layers:
             raise ValueError("this model has no encoder and so no attention weights: leave output_attentions out")
-        stately = config.output_hidden_states if output_hidden_states is None else output_hidden_states
         mask = torch.ones(input_values.shape[:2], device=input_values.device, dtype=torch.bool)
         if attention_mask is not None:
             if attention_mask.shape != mask.shape:
@@ -155,17 +153,14 @@ class AudioDetectorForAudioClassification(DetectorModel):
                 weights.append(weight)
             pooled = self.class_norm(tokens[:, 0]) if config.pooling == "class_token" else self.pool(tokens, mask)
         pooled = join_windows(pooled, frames, batch)
-        logits = self.classifier(self.dropout(pooled.to(self.classifier.weight.dtype))).float()  # (B, 2)
-        loss = nn.functional.cross_entropy(logits, labels) if labels is not None else None
-        if not self.training:
-            logits = calibrated_logits(logits, config.calibration)
-        output = SequenceClassifierOutput(
+        raw = self.classifier(self.dropout(pooled.to(self.classifier.weight.dtype)))
+        loss, logits = self.answer(raw, labels)  # (B, 2)
+        return SequenceClassifierOutput(
             loss=loss,
             logits=logits,
             hidden_states=tuple(states) if stately else None,
             attentions=tuple(weights) if attentive else None,
         )
-        return output.to_tuple() if return_dict is False else output
 
     def _tokens(self, x: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """x (B, C, L, F), mask bool (B, L) -> tokens (B, N, D) with their positions, mask (B, N)."""

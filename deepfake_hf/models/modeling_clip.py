@@ -8,10 +8,9 @@ from typing import Any
 import timm
 import torch
 from torch import Tensor, nn
-from transformers.utils import ModelOutput
+from transformers.utils import ModelOutput, can_return_tuple
 
 from .configuration_clip import ClipDetectorConfig
-from .layers_calibration import calibrated_logits
 from .layers_head import conv_stack, two_way_head
 from .layers_mask import check_padding
 from .layers_recurrent import TemporalRecurrence
@@ -99,6 +98,7 @@ class ClipDetectorForVideoClassification(DetectorModel):
         """Whether the backbone recomputes its blocks in the backward pass."""
         return bool(getattr(self.backbone, "grad_checkpointing", False))
 
+    @can_return_tuple
     def forward(
         self,
         pixel_values: Tensor,
@@ -126,8 +126,7 @@ class ClipDetectorForVideoClassification(DetectorModel):
         """
         if pixel_values.ndim != 5 or pixel_values.shape[2] != 3:
             raise ValueError(f"pixel_values is {tuple(pixel_values.shape)}: a clip detector needs (B, T, 3, H, W)")
-        wants_hidden = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-        wants_weights = self.config.output_attentions if output_attentions is None else output_attentions
+        wants_hidden, wants_weights = self.wanted(output_hidden_states, output_attentions)
         if wants_weights and self.config.temporal != "transformer":
             raise ValueError(f"{self.config.temporal} has no attention weights: don't ask this model for them")
         features, mask = self._features(pixel_values, attention_mask)  # (B, T, C), (B, T)
@@ -138,11 +137,12 @@ class ClipDetectorForVideoClassification(DetectorModel):
         else:
             frames, clips = self.temporal(features, None if attention_mask is None else mask)
             hidden = [features, frames]
-        logits = self.head(clips).float()  # (B, 2)
+        loss, logits = self.answer(self.head(clips), labels)  # (B, 2)
         frame_logits = self.head(frames).float().masked_fill(~mask[..., None], 0)  # (B, T, 2)
-        loss = None if labels is None else self._loss(logits, frame_logits[mask], labels, mask)
-        if not self.training:
-            logits = calibrated_logits(logits, self.config.calibration)
+        share = self.config.frame_loss_weight
+        if loss is not None and labels is not None and share:
+            frame_labels = labels[:, None].expand_as(mask)[mask]  # (number of real frames,)
+            loss = (1 - share) * loss + share * nn.functional.cross_entropy(frame_logits[mask], frame_labels)
         return ClipDetectorOutput(
             loss=loss,
             logits=logits,
@@ -180,12 +180,3 @@ class ClipDetectorForVideoClassification(DetectorModel):
                 "convolution can follow. Choose a convolutional backbone, or leave conv_widths out"
             )
         return self.convs(maps)
-
-    def _loss(self, logits: Tensor, real_frame_logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
-        """Of raw logits (B, 2), those of all real frames (N, 2), labels (B,) and mask (B, T)."""
-        loss = nn.functional.cross_entropy(logits, labels)
-        share = self.config.frame_loss_weight
-        if share == 0:
-            return loss
-        frame_labels = labels[:, None].expand_as(mask)[mask]  # (N,)
-        return (1 - share) * loss + share * nn.functional.cross_entropy(real_frame_logits, frame_labels)

@@ -1,10 +1,13 @@
-"""What the detectors' model classes share: strict loading."""
+"""What the detectors' model classes share: strict loading, and how a forward pass begins and ends."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor, nn
 from transformers import PreTrainedModel
+
+from .layers_calibration import calibrated_logits
 
 
 class DetectorModel(PreTrainedModel):
@@ -35,3 +38,25 @@ class DetectorModel(PreTrainedModel):
                     "they are of another model or damaged. Load weights and config.json that were saved together"
                 )
         return (model, info) if wanted else model
+
+    def wanted(self, output_hidden_states: bool | None, output_attentions: bool | None) -> tuple[bool, bool]:
+        """Whether a call gives hidden states, and attention weights: as it says, or as the configuration says."""
+        return (
+            self.config.output_hidden_states if output_hidden_states is None else output_hidden_states,
+            self.config.output_attentions if output_attentions is None else output_attentions,
+        )
+
+    def answer(self, raw: Tensor, labels: Tensor | None) -> tuple[Tensor | None, Tensor]:
+        """A detector's last step.
+
+        Args:
+            raw: (B, 2), what the head says.
+            labels: int64 (B,), 0 real and 1 fake, or None.
+
+        Returns:
+            The cross entropy of the raw logits, None without labels; logits float32 (B, 2), in eval mode calibrated by
+            the configuration's calibrator, where it has one.
+        """
+        logits = raw.float()
+        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
+        return loss, logits if self.training else calibrated_logits(logits, self.config.calibration)

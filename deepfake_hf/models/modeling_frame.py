@@ -9,11 +9,11 @@ import timm
 import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import ImageClassifierOutput
+from transformers.utils import can_return_tuple
 
 from .configuration_frame import FrameDetectorConfig
 from .layers_attention import AutoAttention, MultiAttention, MultiHeadAttention
 from .layers_backbone import check_takes_mask, masked_features, stage_channels, stage_features, stage_stride
-from .layers_calibration import calibrated_logits
 from .layers_frequency import PLANES, FrequencyBranch, FrequencyPlanes
 from .modeling_detector import DetectorModel
 
@@ -114,6 +114,7 @@ class FrameDetectorForImageClassification(DetectorModel):
             ) from error
         self.gradient_checkpointing = enable  # read by transformers
 
+    @can_return_tuple
     def forward(
         self,
         pixel_values: Tensor,
@@ -134,23 +135,19 @@ class FrameDetectorForImageClassification(DetectorModel):
                 crops of this size.
         """
         config = self.config
-        wants_states = config.output_hidden_states if output_hidden_states is None else output_hidden_states
-        wants_weights = config.output_attentions if output_attentions is None else output_attentions
+        wants_states, wants_weights = self.wanted(output_hidden_states, output_attentions)
         if wants_weights and config.attention != "multi_head":
             raise ValueError(
                 f"output_attentions can't act with attention {config.attention!r}: no place looks at another. "
                 "Leave it out; masks, where there are any, are in attention_mask_map"
             )
         seen = self._look(pixel_values, wants_states)
-        logits = self.head(self.dropout(seen.pooled)).float()  # (B, 2)
-        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
+        loss, logits = self.answer(self.head(self.dropout(seen.pooled)), labels)  # (B, 2)
         if loss is not None and seen.regions is not None and config.region_loss_weight and self.training:
             loss = loss + config.region_loss_weight * self.attention.region_loss(seen.regions, labels)
-        if not self.training:
-            logits = calibrated_logits(logits, config.calibration)
-            if config.mirror_average:
-                mirrored = self.head(self._look(pixel_values.flip(3), False).pooled)
-                logits = (logits + calibrated_logits(mirrored, config.calibration)) / 2
+        if config.mirror_average and not self.training:
+            _, mirrored = self.answer(self.head(self._look(pixel_values.flip(3), False).pooled), None)
+            logits = (logits + mirrored) / 2
         return FrameDetectorOutput(
             loss=loss,
             logits=logits,

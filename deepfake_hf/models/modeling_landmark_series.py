@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import SequenceClassifierOutput
+from transformers.utils import can_return_tuple
 
 from .configuration_landmark_series import LandmarkDetectorConfig
-from .layers_calibration import calibrated_logits
 from .layers_mask import check_padding
 from .layers_recurrent import TemporalRecurrence
 from .modeling_detector import DetectorModel
@@ -44,6 +44,7 @@ class LandmarkDetectorForVideoClassification(DetectorModel):
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)
 
+    @can_return_tuple
     def forward(
         self,
         landmark_values: Tensor,
@@ -70,8 +71,8 @@ class LandmarkDetectorForVideoClassification(DetectorModel):
             ValueError: A shape is wrong, padding stands before a real frame, a series has no real frame, or attention
                 weights are asked for.
         """
-        wants_states = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-        if self.config.output_attentions if output_attentions is None else output_attentions:
+        wants_states, wants_weights = self.wanted(output_hidden_states, output_attentions)
+        if wants_weights:
             raise ValueError("a GRU has no attention weights: leave output_attentions out")
         size = self.config.feature_size
         if landmark_values.ndim != 3 or landmark_values.shape[2] != size:
@@ -98,10 +99,7 @@ class LandmarkDetectorForVideoClassification(DetectorModel):
                 values[mask] = real
             states, _ = self.recurrence(values, mask)
         pooled = states.sum(1) / mask.sum(1, keepdim=True)  # states are zero where padded
-        logits = self.head(self.dropout(pooled.to(states.dtype))).float()  # (B, 2)
-        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
-        if not self.training:
-            logits = calibrated_logits(logits, self.config.calibration)
+        loss, logits = self.answer(self.head(self.dropout(pooled.to(states.dtype))), labels)  # (B, 2)
         return SequenceClassifierOutput(
             loss=loss, logits=logits, hidden_states=(values, states) if wants_states else None
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
+from transformers.utils import can_return_tuple
 
 from .configuration_speech_statistics import SpeechStatisticsConfig
-from .layers_calibration import calibrated_logits
 from .layers_mask import check_padding
 from .layers_speech_statistics import num_statistics, speech_statistics
 from .modeling_detector import DetectorModel
@@ -75,14 +75,14 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
         limit = self.config.limit
         return ((statistics - self.centre.float()) / self.spread.float()).clamp(-limit, limit)
 
+    @can_return_tuple
     def forward(
         self,
         input_values: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> SequenceClassifierOutput | tuple[torch.Tensor, ...]:
+    ) -> SequenceClassifierOutput:
         """Classify clips.
 
         Args:
@@ -90,7 +90,6 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
             attention_mask: int64 (B, N), 1 real and 0 padding behind it; None means that nothing is padding.
             labels: int64 (B,), 0 real and 1 fake.
             output_hidden_states: Give the standardised statistics; None asks the configuration.
-            return_dict: False gives a plain tuple.
 
         Returns:
             ``logits`` float32 (B, 2), index 1 = fake, calibrated in eval mode where the configuration has a calibrator;
@@ -101,10 +100,6 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
             ValueError: As of :meth:`measure`.
         """
         found = self.standardise(self.measure(input_values, attention_mask))
-        logits = self.classifier(self.dropout(found.to(self.classifier.weight.dtype))).float()  # (B, 2)
-        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
-        if not self.training:
-            logits = calibrated_logits(logits, self.config.calibration)
-        stately = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-        output = SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=(found,) if stately else None)
-        return output.to_tuple() if return_dict is False else output
+        wants_states, _ = self.wanted(output_hidden_states, None)
+        loss, logits = self.answer(self.classifier(self.dropout(found.to(self.classifier.weight.dtype))), labels)
+        return SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=(found,) if wants_states else None)

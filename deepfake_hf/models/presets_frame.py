@@ -27,9 +27,28 @@ def _halves(side: int) -> dict[str, Any]:
     return {"size": {"height": side, "width": side}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
 
 
-_B4: Final[dict[str, Any]] = {"backbone": "tf_efficientnet_b4", "image_size": 224, "dropout": 0.4}
 # blocks.2 of EfficientNet-B4: 56 channels, 28 x 28 cells at 224 pixels
-_AUTO: Final[dict[str, Any]] = {**_B4, "attention": "auto", "attention_stage": 2}
+_AUTO: Final[dict[str, Any]] = {"attention": "auto", "attention_stage": 2}
+
+
+def _b4(parts: dict[str, Any], citation: str, notes: str = "", side: int = 224) -> Preset:
+    """EfficientNet-B4 with what ``parts`` add to it."""
+    return Preset(
+        kind="frame",
+        config={"backbone": "tf_efficientnet_b4", "image_size": side, "dropout": 0.4, **parts},
+        processor=_imagenet(side),
+        citation=citation,
+        licence=_LICENCE,
+        pretrained=_B4_WEIGHTS,
+        notes=notes,
+    )
+
+
+def _beside(frequency: str, citation: str) -> Preset:
+    """EfficientNet-B4 beside a branch that sees frequencies."""
+    parts = {"frequency": frequency, "frequency_place": "beside"}
+    return _b4(parts, f"after {citation}", "frequency branch: random")
+
 
 FRAME_PRESETS: Final[dict[str, Preset]] = {
     "lite_frame": Preset(
@@ -40,47 +59,13 @@ FRAME_PRESETS: Final[dict[str, Preset]] = {
         licence=_LICENCE,
         pretrained="tf_efficientnet_lite0.in1k",
     ),
-    "efficientnet_b4": Preset(
-        kind="frame",
-        config=dict(_B4),
-        processor=_imagenet(224),
-        citation=f"{_BONETTINI}; Tan & Le 2019, EfficientNet (arXiv:1905.11946)",
-        licence=_LICENCE,
-        pretrained=_B4_WEIGHTS,
-    ),
-    "efficientnet_b4_st": Preset(
-        kind="frame",
-        config=dict(_B4),
-        processor=_imagenet(224),
-        citation=_BONETTINI,
-        licence=_LICENCE,
-        pretrained=_B4_WEIGHTS,
-        notes=_SIAMESE,
-    ),
-    "efficientnet_auto_att_b4": Preset(
-        kind="frame",
-        config=dict(_AUTO),
-        processor=_imagenet(224),
-        citation=_BONETTINI,
-        licence=_LICENCE,
-        pretrained=_B4_WEIGHTS,
-    ),
-    "efficientnet_auto_att_b4_st": Preset(
-        kind="frame",
-        config=dict(_AUTO),
-        processor=_imagenet(224),
-        citation=_BONETTINI,
-        licence=_LICENCE,
-        pretrained=_B4_WEIGHTS,
-        notes=_SIAMESE,
-    ),
-    "multi_head_att_b4": Preset(
-        kind="frame",
-        config={**_B4, "attention": "multi_head", "attention_heads": 8},
-        processor=_imagenet(224),
-        citation=f"{_BONETTINI}, its attention read as that of Vaswani et al. 2017 (arXiv:1706.03762)",
-        licence=_LICENCE,
-        pretrained=_B4_WEIGHTS,
+    "efficientnet_b4": _b4({}, f"{_BONETTINI}; Tan & Le 2019, EfficientNet (arXiv:1905.11946)"),
+    "efficientnet_b4_st": _b4({}, _BONETTINI, _SIAMESE),
+    "efficientnet_auto_att_b4": _b4(_AUTO, _BONETTINI),
+    "efficientnet_auto_att_b4_st": _b4(_AUTO, _BONETTINI, _SIAMESE),
+    "multi_head_att_b4": _b4(
+        {"attention": "multi_head", "attention_heads": 8},
+        f"{_BONETTINI}, its attention read as that of Vaswani et al. 2017 (arXiv:1706.03762)",
     ),
     "xception": Preset(
         kind="frame",
@@ -91,48 +76,21 @@ FRAME_PRESETS: Final[dict[str, Preset]] = {
         pretrained="legacy_xception.tf_in1k",
         notes="no gradient checkpointing: timm's legacy_xception has none",
     ),
-    "multi_attention": Preset(
-        kind="frame",
-        config={
-            **_B4,
-            "image_size": 380,
+    "multi_attention": _b4(
+        {
             "attention": "multi",
             "attention_stage": 3,  # blocks.4: 160 channels, stride 16
             "texture_stage": 1,  # blocks.1: 32 channels, stride 4
             "num_attention_maps": 4,
             "region_loss_weight": 1.0,
         },
-        processor=_imagenet(380),
-        citation=_ZHAO,
-        licence=_LICENCE,
-        pretrained=_B4_WEIGHTS,
-        notes="train.py face adds the paper's attention-guided augmentation",
+        _ZHAO,
+        "train.py face adds the paper's attention-guided augmentation",
+        side=380,
     ),
-    "frequency_fft": Preset(
-        kind="frame",
-        config={**_B4, "frequency": "fft", "frequency_place": "beside"},
-        processor=_imagenet(224),
-        citation="after Durall et al. 2019, Unmasking DeepFakes with simple Features (arXiv:1911.00686)",
-        licence=_LICENCE,
-        pretrained=_B4_WEIGHTS,
-        notes="frequency branch: random",
-    ),
-    "frequency_dct": Preset(
-        kind="frame",
-        config={**_B4, "frequency": "dct", "frequency_place": "beside"},
-        processor=_imagenet(224),
-        citation="after Qian et al. 2020, Thinking in Frequency (arXiv:2007.09355)",
-        licence=_LICENCE,
-        pretrained=_B4_WEIGHTS,
-        notes="frequency branch: random",
-    ),
-    "frequency_dwt": Preset(
-        kind="frame",
-        config={**_B4, "frequency": "dwt", "frequency_place": "beside"},
-        processor=_imagenet(224),
-        citation="after Wolter et al. 2021, Wavelet-Packets for Deepfake Image Analysis (arXiv:2106.09369)",
-        licence=_LICENCE,
-        pretrained=_B4_WEIGHTS,
-        notes="frequency branch: random",
+    "frequency_fft": _beside("fft", "Durall et al. 2019, Unmasking DeepFakes with simple Features (arXiv:1911.00686)"),
+    "frequency_dct": _beside("dct", "Qian et al. 2020, Thinking in Frequency (arXiv:2007.09355)"),
+    "frequency_dwt": _beside(
+        "dwt", "Wolter et al. 2021, Wavelet-Packets for Deepfake Image Analysis (arXiv:2106.09369)"
     ),
 }

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import BatchFeature, SequenceFeatureExtractor
+
+from .feature_extraction_sound import SoundFeatureExtractor
 
 _KINDS = ("log_linear", "log_mel", "log_cqt")
 _PARTS = 8  # short windows in a hop
@@ -55,7 +56,7 @@ def constant_q_kernels(
     return kernels.real.astype(np.float32), kernels.imag.astype(np.float32)
 
 
-class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
+class SpectrogramFeatureExtractor(SoundFeatureExtractor):
     """Log-power spectrograms that level and DC offset can't change.
 
     Each clip loses its mean and is brought to RMS 1; power below ``floor_db`` (relative to a sine at the clip's RMS in
@@ -87,8 +88,6 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
     Raises:
         ValueError: The kind is unknown or the frequencies and windows don't fit the sampling rate and each other.
     """
-
-    model_input_names = ["input_values", "attention_mask"]
 
     def __init__(
         self,
@@ -150,14 +149,7 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
         num_bins *= self.num_channels
         if feature_size not in (0, num_bins):
             raise ValueError(f"feature_size is {feature_size}, but {kind} gives {num_bins} values. Leave it 0.")
-        kwargs.pop("return_attention_mask", None)
-        super().__init__(
-            feature_size=num_bins,
-            sampling_rate=sampling_rate,
-            padding_value=padding_value,
-            return_attention_mask=True,
-            **kwargs,
-        )
+        super().__init__(num_bins, sampling_rate, padding_value, **kwargs)
 
     @property
     def num_channels(self) -> int:
@@ -168,7 +160,7 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
         """How many frames a clip of this many samples gives (at least one)."""
         return 1 + max(num_samples - self.win_length, 0) // self.hop_length
 
-    def spectrogram(self, waveform: np.ndarray | torch.Tensor) -> np.ndarray:
+    def features(self, waveform: np.ndarray | torch.Tensor) -> np.ndarray:
         """One clip's features.
 
         Args:
@@ -230,52 +222,3 @@ class SpectrogramFeatureExtractor(SequenceFeatureExtractor):
             self.n_fft // 2 + 1, self.num_mel_bins, self.min_hz, self.max_hz, self.sampling_rate, None, "slaney"
         )
         return torch.from_numpy(bank.astype(np.float32))
-
-    def __call__(
-        self,
-        raw_speech: Any,
-        sampling_rate: int | None = None,
-        padding: bool | str = True,
-        max_length: int | None = None,
-        truncation: bool = False,
-        pad_to_multiple_of: int | None = None,
-        return_tensors: str | None = None,
-    ) -> BatchFeature:
-        """Clips to a padded batch.
-
-        Args:
-            raw_speech: One clip (num_samples,), or a list of clips or an array (B, num_samples).
-            sampling_rate: Hz of the clips; must be the extractor's own. Give it: a wrong rate can't be seen.
-            padding: As in ``SequenceFeatureExtractor.pad``; ``max_length`` counts frames.
-            max_length: Frames to pad or cut to.
-            truncation: Cut clips longer than ``max_length``.
-            pad_to_multiple_of: Pad L up to a multiple.
-            return_tensors: ``"pt"``, ``"np"`` or None.
-
-        Returns:
-            ``input_values`` float32 (B, L, feature_size), ``attention_mask`` int64 (B, L), 1 real and 0 padding.
-
-        Raises:
-            ValueError: The rate is another one, or a clip is empty or not one-dimensional.
-        """
-        if sampling_rate is not None and sampling_rate != self.sampling_rate:
-            raise ValueError(f"The sound is at {sampling_rate} Hz, not at {self.sampling_rate}. Resample first.")
-        if isinstance(raw_speech, (np.ndarray, torch.Tensor)):
-            single = raw_speech.ndim == 1
-        else:
-            single = len(raw_speech) > 0 and np.isscalar(raw_speech[0])
-        clips = [raw_speech] if single else list(raw_speech)
-        features = BatchFeature({"input_values": [self.spectrogram(clip) for clip in clips]})
-        padded = self.pad(
-            features,
-            padding=padding,
-            max_length=max_length,
-            truncation=truncation,
-            pad_to_multiple_of=pad_to_multiple_of,
-            return_attention_mask=True,
-        )
-        if return_tensors is None:
-            return padded
-        values = np.stack([np.asarray(value, np.float32) for value in padded["input_values"]])
-        mask = np.stack([np.asarray(row, np.int64) for row in padded["attention_mask"]])
-        return BatchFeature({"input_values": values, "attention_mask": mask}, tensor_type=return_tensors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.transform import SimilarityTransform
@@ -71,7 +71,6 @@ def test_a_size_of_nothing_is_refused() -> None:
         crop_face(ramp(), np.array([0, 0, 9, 9], np.float32), 0)
 
 
-@settings(deadline=None)
 @given(st.floats(0, 199), st.floats(0, 99), st.floats(0.01, 400), st.floats(0.01, 400))
 def test_any_box_in_the_picture_gives_a_crop(x: float, y: float, width: float, height: float) -> None:
     box = np.array([x, y, min(x + width, 200), min(y + height, 100)], np.float32)
@@ -79,7 +78,6 @@ def test_any_box_in_the_picture_gives_a_crop(x: float, y: float, width: float, h
         assert crop_face(ramp(), box, 24).shape == (24, 24, 3)
 
 
-@settings(deadline=None)
 @given(st.floats(-3, 3), st.floats(0.2, 4), st.floats(-50, 50), st.floats(-50, 50), st.integers(0, 1000))
 def test_similarity_against_scikit_image(angle: float, scale: float, dx: float, dy: float, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -132,7 +132,6 @@ boxes_strategy = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(boxes_strategy)
 def test_suppression_keeps_the_best_and_no_overlaps(raw: list[tuple[float, float, float, float]]) -> None:
     boxes = np.array([[x, y, x + w, y + h] for x, y, w, h in raw], np.float32)

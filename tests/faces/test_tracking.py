@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.data import coffee
@@ -122,7 +122,6 @@ def test_time_never_runs_backwards() -> None:
         tracker.update(None, 0.5, [])
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 400)), max_size=5), max_size=12))
 def test_numbers_are_unique_and_memory_is_bounded(looks: list[list[tuple[int, int]]]) -> None:
     tracker = FaceTracker()

