@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from deepfake_hf.errors import BundleError, MediaError, UnsupportedMediaError, UsageError
 from deepfake_hf.faces import FaceDetector, detect_in_picture, load_face_detector
 from deepfake_hf.hub.bundle import Bundle, find_folder, open_bundle
-from deepfake_hf.hub.onnx_files import graph_of
+from deepfake_hf.hub.onnx_files import exportable, graph_of
 from deepfake_hf.hub.third_party import is_third_party, open_third_party
 from deepfake_hf.inference.branch import CropScorer, FrameBranch, SoundScorer, SpeechBranch, choose_device
 from deepfake_hf.inference.conclude import Concluder, Observation
@@ -107,8 +107,9 @@ class Detector:
             polarity: only for a third-party classifier whose label names don't say it: what each output means, in
                 their order, such as ``("fake", "real")``.
             device: ``cpu``, ``cuda``, … ; None takes a GPU where there is one.
-            runtime: ``torch``, or ``onnx``: onnxruntime on the CPU runs the branches, from ``model.onnx`` in their
-                folders or exported once into the user's cache. The answers are the same to about 1e-4.
+            runtime: ``torch``, or ``onnx``: onnxruntime on the CPU runs the branches that have an export (not the
+                speech branch in the box), from ``model.onnx`` in their folders or exported once into the user's cache.
+                The answers are the same to about 1e-4.
             face_detector: ``centerface``, ``mediapipe`` or ``yunet``.
             face_detector_path: a model file for the latter two.
             limits: sizes and lengths that are refused; None for the defaults.
@@ -329,7 +330,7 @@ def _load_graphs(bundle: Bundle, device: torch.device, runtime: str) -> dict[str
         raise UsageError("runtime onnx", f"{bundle.path} is a third party's model", "run it with torch")
     if device.type != "cpu":
         raise UsageError(f"runtime onnx on {device}", "it runs on the CPU only", "leave the device out, or use torch")
-    return {branch: graph_of(bundle.path / branch) for branch in bundle.branches}
+    return {branch: graph_of(bundle.path / branch) for branch in exportable(bundle.branches)}
 
 
 def _load_branches(

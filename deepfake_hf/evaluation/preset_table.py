@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import PretrainedConfig, PreTrainedModel
 
-from deepfake_hf.hub.onnx_export import export_onnx
+from deepfake_hf.hub.onnx_export import TORCH_ONLY, export_onnx
 from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.models import PRESETS, Preset, build_model
 
@@ -85,7 +85,8 @@ def measure(name: str, timed: bool) -> PresetFacts:
         if timed:
             with torch.autocast("cpu", torch.bfloat16):
                 bf16 = _median_ms(lambda: model(**inputs))
-    onnx, difference = _onnx(model, inputs) if timed else (None, None)
+    exported = timed and PRESETS[name].kind not in TORCH_ONLY
+    onnx, difference = _onnx(model, inputs) if exported else (None, None)
     count = sum(parameter.numel() for parameter in model.parameters())
     return PresetFacts(name, item, count, counter.get_total_flops() / 1e9, fp32, bf16, onnx, difference, PRESETS[name])
 

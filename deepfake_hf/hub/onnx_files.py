@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from deepfake_hf._version import __version__
 from deepfake_hf.errors import BundleError, UsageError
 from deepfake_hf.hub.bundle import MANIFEST, SUMS, find_folder, open_bundle
-from deepfake_hf.hub.onnx_export import export_onnx
+from deepfake_hf.hub.onnx_export import TORCH_ONLY, export_onnx
 from deepfake_hf.hub.onnx_int8 import quantise_graph
 from deepfake_hf.hub.remote_code import branch_kind
 from deepfake_hf.inference.branch import quiet_loading
@@ -88,6 +88,11 @@ def graph_of(folder: Path) -> OnnxModel:
     return graph
 
 
+def exportable(branches: dict[str, str]) -> list[str]:
+    """Those of a bundle's branches whose kind has an ONNX export; torch runs the others."""
+    return [branch for branch, kind in branches.items() if kind not in TORCH_ONLY]
+
+
 def export_source(
     source: str | None, out: Path, int8_crops: Sequence[NDArray[np.uint8]] | None = None
 ) -> list[Exported]:
@@ -97,7 +102,8 @@ def export_source(
         source: A preset's name (its weights are then ``random``), a branch folder, or a bundle's folder or Hub id; None
             for the weights in the box.
         out: Of a preset and a branch: gets ``model.onnx`` and ``config.json``. Of a bundle: becomes a copy of it with
-            ``model.onnx`` in every branch, for ``Detector.from_pretrained(out, runtime="onnx")``; may be the bundle.
+            ``model.onnx`` in every branch that has an export, for ``Detector.from_pretrained(out, runtime="onnx")``;
+            may be the bundle.
         int8_crops: Only for a bundle: put its face branch into int8, with the ranges of these crops, as
             :func:`~deepfake_hf.hub.onnx_int8.quantise_graph`. None leaves it in float32.
 
@@ -126,7 +132,7 @@ def export_source(
         # checksums are of a packed bundle's files, and this one has more
         shutil.copytree(folder, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(SUMS, "__pycache__"))
     made = []
-    for branch in bundle.branches:
+    for branch in exportable(bundle.branches):
         path = out / branch / GRAPH
         difference = export_onnx(load_branch(out / branch), path, source_hash(out / branch))
         int8 = quantise_graph(path, int8_crops) if int8_crops is not None and branch == "face" else None

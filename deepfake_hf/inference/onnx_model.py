@@ -14,7 +14,7 @@ from deepfake_hf.errors import BundleError
 from deepfake_hf.models.layers_mask import check_padding
 
 # Kinds whose padding must stand behind what is real, which the graph itself can't check.
-_PADDED_BEHIND = ("clip", "series", "waveform", "statistics")
+_PADDED_BEHIND = ("clip", "series", "waveform")
 
 
 class OnnxModel:

@@ -81,6 +81,7 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
         input_values: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
+        output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
     ) -> SequenceClassifierOutput:
         """Classify clips.
@@ -89,17 +90,21 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
             input_values: float (B, N), mono sound in [-1, 1] at ``config.sampling_rate``, best 1.5 s or more.
             attention_mask: int64 (B, N), 1 real and 0 padding behind it; None means that nothing is padding.
             labels: int64 (B,), 0 real and 1 fake.
-            output_hidden_states: Give the standardised statistics; None asks the configuration.
+            output_attentions: For this model, which has no attention, False or None only.
+            output_hidden_states: Give the statistics; None asks the configuration.
 
         Returns:
             ``logits`` float32 (B, 2), index 1 = fake, calibrated in eval mode where the configuration has a calibrator;
-            ``loss``, of the raw logits, where labels were given. ``hidden_states``: the statistics in standard
-            deviations of genuine speech, (B, ``num_statistics()``).
+            ``loss``, of the raw logits, where labels were given. ``hidden_states``: the raw statistics, and
+            those in standard deviations of genuine speech, (B, ``num_statistics()``).
 
         Raises:
-            ValueError: As of :meth:`measure`.
+            ValueError: As of :meth:`measure`, or attention weights are asked for.
         """
-        found = self.standardise(self.measure(input_values, attention_mask))
-        wants_states, _ = self.wanted(output_hidden_states, None)
+        wants_states, wants_weights = self.wanted(output_hidden_states, output_attentions)
+        if wants_weights:
+            raise ValueError("statistics have no attention weights: leave output_attentions out")
+        raw = self.measure(input_values, attention_mask)
+        found = self.standardise(raw)
         loss, logits = self.answer(self.classifier(self.dropout(found.to(self.classifier.weight.dtype))), labels)
-        return SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=(found,) if wants_states else None)
+        return SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=(raw, found) if wants_states else None)

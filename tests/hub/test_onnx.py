@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from deepfake_hf.errors import BundleError, MissingDependencyError, UsageError
-from deepfake_hf.hub.onnx_export import TOLERANCE, export_onnx
+from deepfake_hf.hub.onnx_export import TOLERANCE, TORCH_ONLY, export_onnx
 from deepfake_hf.hub.onnx_files import GRAPH, export_source, graph_of
 from deepfake_hf.hub.onnx_int8 import quantise_graph
 from deepfake_hf.inference.onnx_model import OnnxModel
@@ -30,7 +30,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "deepfake_hf" / "onnx"
 
 
-@pytest.mark.parametrize("name", DETECTORS)
+def test_statistics_of_speech_are_not_exported(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="has no ONNX export"):
+        export_onnx(tiny_model("lite_speech"), tmp_path / GRAPH, "tiny")
+
+
+@pytest.mark.parametrize("name", [name for name in DETECTORS if PRESETS[name].kind not in TORCH_ONLY])
 def test_a_preset_answers_as_in_torch(name: str, tmp_path: Path) -> None:
     options: dict[str, object] = {"calibration": CALIBRATION}
     if name.endswith("_ast"):

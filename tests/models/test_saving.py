@@ -19,7 +19,7 @@ ATTENTIVE = {"multi_head_att_b4", "lite_clip", "efficientnet_b3_transformer", "a
 }
 FUSED = sorted(name for name in DETECTORS if CLASSES[PRESETS[name].kind][1]._supports_sdpa)
 # Small, or their batch norms would count every batch twice. (Xception has none either, but its tiny version has.)
-WITHOUT_CHECKPOINTS = {"aasist", "aasist_l", "landmark_gru", "lite_audio", "mel_cnn"}
+WITHOUT_CHECKPOINTS = {"aasist", "aasist_l", "landmark_gru", "lite_speech", "lite_audio", "mel_cnn"}
 
 
 def contents(model: nn.Module) -> dict[str, torch.Tensor]:
