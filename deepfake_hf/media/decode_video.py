@@ -148,7 +148,7 @@ class VideoDecoder(ShotSource):
         progress, bad = self.progress, 0
         with open_container(self._path) as container:
             stream = need_video(container, self._path)
-            # One thread: with more, whether a damaged frame is marked, and how its holes are filled, is a matter of luck.
+            # One thread: with more, it is a matter of luck whether a damaged frame is marked and how it is mended.
             stream.thread_type = "NONE"
             start_s, tick = origin_s(container), stream.time_base or Fraction(1, 1000)
             interval_s = _interval_s(stream)
