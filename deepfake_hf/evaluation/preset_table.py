@@ -58,7 +58,7 @@ def sample_inputs(name: str, config: PretrainedConfig) -> tuple[str, dict[str, T
     if preset.kind == "series":
         return "100 frames of landmarks", {"landmark_values": torch.randn(1, 100, config.feature_size)}
     if preset.kind == "sync":
-        side = constants["size"]["height"]
+        side = constants["image_size"]
         mouth, sound = torch.randn(1, 3, constants["num_frames"], side, side), torch.randn(1, 1, 13, 20)
         return f"{constants['num_frames']} faces {side} x {side} px and 0.2 s of sound", {
             "pixel_values": mouth,

@@ -116,17 +116,7 @@ CLIP_PRESETS: Final[dict[str, Preset]] = {
     "syncnet": Preset(
         kind="sync",
         config={"image_size": 224, "num_frames": 5, "num_coefficients": 13, "num_steps": 20},
-        processor={
-            "size": {"height": 224, "width": 224},
-            "num_frames": 5,
-            "frames_per_second": 25,
-            "image_mean": [0.0] * 3,
-            "image_std": [1 / 255] * 3,
-            "sampling_rate": 16_000,
-            "num_coefficients": 13,
-            "hop_length": 160,
-            "win_length": 400,
-        },
+        processor={"image_size": 224, "num_frames": 5, "num_coefficients": 13, "sampling_rate": 16_000},
         citation="Chung & Zisserman 2016, Out of time: automated lip sync (doi:10.1007/978-3-319-54427-4_19)",
         licence="Apache-2.0",
         notes=(

@@ -6,9 +6,12 @@ cannot be a model's configuration: this room imports nothing of ours. Each proce
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoVideoProcessor
 
 from .feature_extraction_landmarks import LandmarkSeriesFeatureExtractor
+from .feature_extraction_lip_sync import LipSyncFeatureExtractor
 from .feature_extraction_spectrogram import SpectrogramFeatureExtractor
 from .feature_extraction_waveform import WaveformFeatureExtractor
 from .image_processing_face import FaceImageProcessor
@@ -21,11 +24,25 @@ AutoVideoProcessor.register(ClipVideoProcessor, ClipVideoProcessor, exist_ok=Tru
 AutoFeatureExtractor.register(SpectrogramFeatureExtractor, SpectrogramFeatureExtractor, exist_ok=True)
 AutoFeatureExtractor.register(WaveformFeatureExtractor, WaveformFeatureExtractor, exist_ok=True)
 AutoFeatureExtractor.register(LandmarkSeriesFeatureExtractor, LandmarkSeriesFeatureExtractor, exist_ok=True)
+AutoFeatureExtractor.register(LipSyncFeatureExtractor, LipSyncFeatureExtractor, exist_ok=True)
+
+# The processor of each kind of preset: PROCESSORS[preset.kind](**preset.processor) makes a row's own.
+PROCESSORS: Final[dict[str, type[Any]]] = {
+    "frame": FaceImageProcessor,
+    "clip": ClipVideoProcessor,
+    "audio": SpectrogramFeatureExtractor,
+    "waveform": WaveformFeatureExtractor,
+    "statistics": WaveformFeatureExtractor,
+    "series": LandmarkSeriesFeatureExtractor,
+    "sync": LipSyncFeatureExtractor,
+}
 
 __all__ = [
+    "PROCESSORS",
     "ClipVideoProcessor",
     "FaceImageProcessor",
     "LandmarkSeriesFeatureExtractor",
+    "LipSyncFeatureExtractor",
     "SpectrogramFeatureExtractor",
     "WaveformFeatureExtractor",
 ]
