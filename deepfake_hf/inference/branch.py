@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from transformers.utils import logging
 
@@ -50,6 +51,20 @@ def quiet_loading() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def in_batches(
+    items: Sequence[NDArray[Any]], margins: Callable[[list[NDArray[Any]]], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """float64 (N,): what ``margins`` gives for the items, a batch at a time, without gradients."""
+    with torch.inference_mode():
+        parts = [margins(list(items[start : start + BATCH])) for start in range(0, len(items), BATCH)]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _own_margin(logits: Tensor) -> NDArray[np.float64]:
+    """(B, 2) -> float64 (B,)."""
+    return np.asarray((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
+
+
 class CropScorer(Protocol):
     """What the pass over frames needs of a branch."""
 
@@ -83,14 +98,11 @@ class FrameBranch:
 
     def score(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
         """Args: crops: N of uint8 (H, W, 3). Returns: float64 (N,), calibrated ``logit_fake``."""
-        margins = []
-        with torch.inference_mode():
-            for start in range(0, len(crops), BATCH):
-                pixels = self.processor(list(crops[start : start + BATCH]), return_tensors="pt")["pixel_values"]
-                pixels = pixels.to(self.device).contiguous(memory_format=torch.channels_last)
-                logits = self.model(pixels).logits
-                margins.append((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
-        return np.concatenate(margins) if margins else np.zeros(0)
+        return in_batches(crops, self._margins)
+
+    def _margins(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+        pixels = self.processor(crops, return_tensors="pt")["pixel_values"].to(self.device)
+        return _own_margin(self.model(pixels.contiguous(memory_format=torch.channels_last)).logits)
 
 
 class SpeechBranch:
@@ -112,15 +124,8 @@ class SpeechBranch:
 
     def score(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Args: windows: N of float32 (num_samples,). Returns: float64 (N,), calibrated ``logit_fake``."""
-        margins = []
-        with torch.inference_mode():
-            for start in range(0, len(windows), BATCH):
-                batch = self.extractor(
-                    list(windows[start : start + BATCH]),
-                    sampling_rate=self.sampling_rate,
-                    padding=True,
-                    return_tensors="pt",
-                )
-                logits = self.model(**{name: tensor.to(self.device) for name, tensor in batch.items()}).logits
-                margins.append((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
-        return np.concatenate(margins) if margins else np.zeros(0)
+        return in_batches(windows, self._margins)
+
+    def _margins(self, windows: list[NDArray[np.float32]]) -> NDArray[np.float64]:
+        batch = self.extractor(windows, sampling_rate=self.sampling_rate, padding=True, return_tensors="pt")
+        return _own_margin(self.model(**batch.to(self.device)).logits)

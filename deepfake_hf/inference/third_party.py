@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from deepfake_hf.errors import BundleError
-from deepfake_hf.inference.branch import BATCH, quiet_loading
+from deepfake_hf.inference.branch import in_batches, quiet_loading
 from deepfake_hf.inference.speech_pass import GATE_RATE
 from deepfake_hf.labels import FAKE, REAL
 
@@ -51,12 +51,11 @@ class ThirdPartyImages:
 
     def score(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
         """Args: crops: N of uint8 (H, W, 3). Returns: float64 (N,), uncalibrated ``logit_fake``."""
-        margins = []
-        with torch.inference_mode():
-            for start in range(0, len(crops), BATCH):
-                pixels = self.processor(images=list(crops[start : start + BATCH]), return_tensors="pt")["pixel_values"]
-                margins.append(fake_margin(self.model(pixel_values=pixels.to(self.device)).logits, self.meaning))
-        return np.concatenate(margins) if margins else np.zeros(0)
+        return in_batches(crops, self._margins)
+
+    def _margins(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+        pixels = self.processor(images=crops, return_tensors="pt")["pixel_values"].to(self.device)
+        return fake_margin(self.model(pixel_values=pixels).logits, self.meaning)
 
 
 class ThirdPartySounds:
@@ -79,20 +78,13 @@ class ThirdPartySounds:
 
     def score(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Args: windows: N of float32 (num_samples,). Returns: float64 (N,), uncalibrated ``logit_fake``."""
+        return in_batches(windows, self._margins)
+
+    def _margins(self, windows: list[NDArray[np.float32]]) -> NDArray[np.float64]:
         # Whisper's encoder takes one length only, which its extractor pads to; the others pad to the longest.
         padding = "max_length" if hasattr(self.extractor, "nb_max_frames") else True
-        margins = []
-        with torch.inference_mode():
-            for start in range(0, len(windows), BATCH):
-                batch = self.extractor(
-                    list(windows[start : start + BATCH]),
-                    sampling_rate=self.sampling_rate,
-                    padding=padding,
-                    return_tensors="pt",
-                )
-                logits = self.model(**{name: tensor.to(self.device) for name, tensor in batch.items()}).logits
-                margins.append(fake_margin(logits, self.meaning))
-        return np.concatenate(margins) if margins else np.zeros(0)
+        batch = self.extractor(windows, sampling_rate=self.sampling_rate, padding=padding, return_tensors="pt")
+        return fake_margin(self.model(**batch.to(self.device)).logits, self.meaning)
 
 
 def _load(auto: Any, folder: Path, device: torch.device) -> Any:

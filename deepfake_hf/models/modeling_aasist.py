@@ -9,7 +9,7 @@ from transformers.utils import can_return_tuple
 
 from .configuration_aasist import AasistConfig
 from .layers_graph import GraphAttention, GraphBranch, GraphPool
-from .layers_mask import check_padding
+from .layers_mask import real_places
 from .layers_sinc import ResidualBlock, SincFrontEnd
 from .modeling_detector import DetectorModel
 
@@ -33,13 +33,7 @@ def fit_clips(waveform: torch.Tensor, attention_mask: torch.Tensor | None, num_s
             return waveform
         lengths = torch.full((len(waveform), 1), waveform.shape[1], device=waveform.device)
     else:
-        if attention_mask.shape != waveform.shape:
-            raise ValueError(
-                f"attention_mask is {tuple(attention_mask.shape)}, but the clips are {tuple(waveform.shape)}"
-            )
-        mask = attention_mask.bool()
-        check_padding(mask, "samples")
-        lengths = mask.sum(1, keepdim=True)
+        lengths = real_places(attention_mask, waveform.shape, "samples").sum(1, keepdim=True)
     place = torch.arange(num_samples, device=waveform.device) % lengths  # (B, num_samples)
     return waveform.gather(1, place)
 

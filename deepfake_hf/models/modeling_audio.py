@@ -19,6 +19,7 @@ from .layers_audio import (
     join_windows,
     split_windows,
 )
+from .layers_mask import real_places
 from .layers_temporal import sinusoids
 from .modeling_detector import DetectorModel
 
@@ -121,9 +122,7 @@ class AudioDetectorForAudioClassification(DetectorModel):
             raise ValueError("this model has no encoder and so no attention weights: leave output_attentions out")
         mask = torch.ones(input_values.shape[:2], device=input_values.device, dtype=torch.bool)
         if attention_mask is not None:
-            if attention_mask.shape != mask.shape:
-                raise ValueError(f"attention_mask is {tuple(attention_mask.shape)}, but clips are {tuple(mask.shape)}")
-            mask = attention_mask.bool()
+            mask = real_places(attention_mask, mask.shape, "frames", behind=False)
         batch = input_values.shape[0]
         if torch.compiler.is_exporting() and config.window_frames:  # a graph takes clips of both kinds
             size = torch.sym_min(config.window_frames, input_values.shape[1])

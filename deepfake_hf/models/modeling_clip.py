@@ -12,7 +12,7 @@ from transformers.utils import ModelOutput, can_return_tuple
 
 from .configuration_clip import ClipDetectorConfig
 from .layers_head import conv_stack, two_way_head
-from .layers_mask import check_padding
+from .layers_mask import real_places
 from .layers_recurrent import TemporalRecurrence
 from .layers_temporal import TemporalEncoder
 from .modeling_detector import DetectorModel
@@ -157,10 +157,7 @@ class ClipDetectorForVideoClassification(DetectorModel):
         mask = torch.ones((batch, length), dtype=torch.bool, device=pixel_values.device)
         if attention_mask is None:
             return self._frame_features(pixel_values.flatten(0, 1)).unflatten(0, (batch, length)), mask
-        if attention_mask.shape != mask.shape:
-            raise ValueError(f"attention_mask is {tuple(attention_mask.shape)}, but the clips are {(batch, length)}")
-        mask = attention_mask.bool()
-        check_padding(mask, "frames")
+        mask = real_places(attention_mask, mask.shape, "frames")
         if torch.compiler.is_exporting():  # a graph can't count real frames; in eval mode no frame minds another
             seen = pixel_values.masked_fill(~mask[:, :, None, None, None], 0).flatten(0, 1)
             return self._frame_features(seen).unflatten(0, (batch, length)).masked_fill(~mask[..., None], 0), mask

@@ -8,7 +8,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import can_return_tuple
 
 from .configuration_landmark_series import LandmarkDetectorConfig
-from .layers_mask import check_padding
+from .layers_mask import real_places
 from .layers_recurrent import TemporalRecurrence
 from .modeling_detector import DetectorModel
 
@@ -85,12 +85,7 @@ class LandmarkDetectorForVideoClassification(DetectorModel):
             values = self.input_norm(landmark_values.transpose(1, 2)).transpose(1, 2)  # (B, T, F)
             states, _ = self.recurrence(values, None)  # (B, T, D)
         else:
-            if attention_mask.shape != mask.shape:
-                raise ValueError(
-                    f"attention_mask is {tuple(attention_mask.shape)}, but the series are {tuple(mask.shape)}"
-                )
-            mask = attention_mask.bool()
-            check_padding(mask, "frames")
+            mask = real_places(attention_mask, mask.shape, "frames")
             if torch.compiler.is_exporting():  # a graph can't count real frames; in eval mode the norm doesn't mind
                 values = self.input_norm(landmark_values.transpose(1, 2)).transpose(1, 2)
             else:

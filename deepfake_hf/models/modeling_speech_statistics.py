@@ -8,7 +8,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import can_return_tuple
 
 from .configuration_speech_statistics import SpeechStatisticsConfig
-from .layers_mask import check_padding
+from .layers_mask import real_places
 from .layers_speech_statistics import num_statistics, speech_statistics
 from .modeling_detector import DetectorModel
 
@@ -61,12 +61,7 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
         if attention_mask is None:
             mask = torch.ones_like(input_values, dtype=torch.bool)
         else:
-            if attention_mask.shape != input_values.shape:
-                raise ValueError(
-                    f"attention_mask is {tuple(attention_mask.shape)}, but the clips are {tuple(input_values.shape)}"
-                )
-            mask = attention_mask.bool()
-            check_padding(mask, "samples")
+            mask = real_places(attention_mask, input_values.shape, "samples")
         # float32 whatever the weights are: half precision holds neither powers nor their cubes
         return speech_statistics(input_values.float().masked_fill(~mask, 0.0), mask, self.config.sampling_rate)
 
