@@ -31,9 +31,9 @@ _HEAD = (
     "the hour or so.</p></header>"
 )
 _FOOT = (
-    '<footer class="dh-foot"><p>A detector errs, and on some cameras it calls most genuine video fake (see the model '
-    "card). It knows the kinds of fakes it was trained on and may miss others; heavy compression, make-up or filters "
-    "can mislead it. Do not use its answer as the only ground for a decision about a person.</p></footer>"
+    '<footer class="dh-foot"><p>A detector errs, and on some cameras it calls one genuine video in five fake (see the '
+    "model card). It knows the kinds of fakes it was trained on and may miss others; heavy compression, make-up or "
+    "filters can mislead it. Do not use its answer as the only ground for a decision about a person.</p></footer>"
 )
 _THRESHOLDS = [
     ("Strict: the limit that 1 in 100 genuine calibration items reach", "fpr1"),
