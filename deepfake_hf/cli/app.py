@@ -9,6 +9,7 @@ import typer
 
 from deepfake_hf._version import __version__
 from deepfake_hf.cli.data import app as data_app
+from deepfake_hf.cli.evaluation import calibrate, evaluate
 from deepfake_hf.cli.export import app as export_app
 from deepfake_hf.cli.hub import app as hub_app
 
@@ -25,6 +26,8 @@ app = typer.Typer(
 app.add_typer(hub_app, name="hub")
 app.add_typer(export_app, name="export")
 app.add_typer(data_app, name="data")
+app.command()(evaluate)
+app.command()(calibrate)
 
 
 def _version(asked: bool) -> None:

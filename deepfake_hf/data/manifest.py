@@ -14,6 +14,7 @@ from deepfake_hf.errors import DataError, LabelError, MissingDependencyError
 from deepfake_hf.labels import ID2LABEL, label_from_word
 
 COLUMNS: Final = ("path", "label", "dataset", "method", "identity", "source", "split", "start_s", "end_s")
+GROUP_PREFIX: Final = "group_"  # further columns, such as group_sex, that figures can be sliced by
 SPLITS: Final = ("train", "validation", "test")
 _SHOWN: Final = 10  # bad rows that an error names
 
@@ -35,6 +36,7 @@ class ManifestRow:
         split: ``train``, ``validation``, ``test``, or empty where none is given.
         start_s: Where the stretch begins, seconds; None means the file's beginning.
         end_s: Where it ends, seconds; None means the file's end.
+        groups: Names and values of further columns, whose names begin with ``group_``: what figures can be sliced by.
     """
 
     path: str
@@ -46,6 +48,7 @@ class ManifestRow:
     split: str = ""
     start_s: float | None = None
     end_s: float | None = None
+    groups: tuple[tuple[str, str], ...] = ()
 
     @property
     def identities(self) -> tuple[str, ...]:
@@ -64,9 +67,9 @@ def row_from_fields(fields: Mapping[str, Any]) -> ManifestRow:
     Raises:
         ValueError: A value is missing or wrong; the message says which.
     """
-    unknown = sorted(str(name) for name in fields if name not in COLUMNS)
+    unknown = sorted(str(name) for name in fields if name not in COLUMNS and not str(name).startswith(GROUP_PREFIX))
     if unknown:
-        raise ValueError(f"unknown columns {unknown}; there are {list(COLUMNS)}")
+        raise ValueError(f"unknown columns {unknown}; there are {list(COLUMNS)} and any named {GROUP_PREFIX}…")
     texts = {name: _text(fields.get(name)) for name in COLUMNS}
     if not texts["path"]:
         raise ValueError("path is empty")
@@ -84,7 +87,9 @@ def row_from_fields(fields: Mapping[str, Any]) -> ManifestRow:
     if end_s is not None and end_s <= (start_s or 0.0):
         raise ValueError(f"end_s {end_s} is not after start_s {start_s or 0.0}")
     words = {name: texts[name] for name in ("path", "dataset", "method", "identity", "source", "split")}
-    return ManifestRow(**words, label=label, start_s=start_s, end_s=end_s)
+    named = ((str(name), _text(value)) for name, value in fields.items() if name not in COLUMNS)
+    groups = tuple(sorted((name, value) for name, value in named if value))
+    return ManifestRow(**words, label=label, start_s=start_s, end_s=end_s, groups=groups)
 
 
 def check_rows(rows: Sequence[ManifestRow], name: str = "manifest") -> None:
@@ -137,16 +142,17 @@ def write_manifest(path: str | os.PathLike[str], rows: Sequence[ManifestRow]) ->
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = target.resolve().parent
-    plain = [_fields(row, folder) for row in rows]
+    extra = tuple(sorted({name for row in rows for name, _ in row.groups}))
+    plain = [{**dict.fromkeys(extra, ""), **_fields(row, folder)} for row in rows]
     partial = target.with_name(target.name + ".part")
     if target.suffix == ".parquet":
         arrow = _arrow()
-        texts = [(name, arrow.string()) for name in COLUMNS[:7]]
+        texts = [(name, arrow.string()) for name in (*COLUMNS[:7], *extra)]
         schema = arrow.schema([*texts, ("start_s", arrow.float64()), ("end_s", arrow.float64())])
         arrow.parquet.write_table(arrow.Table.from_pylist(plain, schema=schema), partial)
     else:
         with partial.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
+            writer = csv.DictWriter(file, (*COLUMNS, *extra))
             writer.writeheader()
             writer.writerows(plain)
     partial.replace(target)
@@ -160,7 +166,12 @@ def missing_files(rows: Iterable[ManifestRow]) -> list[str]:
 def _fields(row: ManifestRow, folder: Path) -> dict[str, Any]:
     full = Path(os.path.abspath(row.path))
     shown = full.relative_to(folder) if full.is_relative_to(folder) else full
-    return {**{name: getattr(row, name) for name in COLUMNS}, "path": str(shown), "label": ID2LABEL[row.label]}
+    return {
+        **{name: getattr(row, name) for name in COLUMNS},
+        "path": str(shown),
+        "label": ID2LABEL[row.label],
+        **dict(row.groups),
+    }
 
 
 def _read_fields(path: Path) -> list[dict[str, Any]]:

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
+from numpy.typing import ArrayLike
+from scipy import stats
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+    roc_curve,
+)
 
 from deepfake_hf.errors import DataError
+from deepfake_hf.evaluation.bootstrap import ECE_BINS, bootstrap_interval, intervals, need_both_classes
 from deepfake_hf.labels import FAKE, REAL
 
-ECE_BINS = 15
-BOOTSTRAP_ROUNDS = 1000
-Metric = Callable[[NDArray[np.int64], NDArray[np.float64]], float]
+__all__ = [
+    "ECE_BINS",
+    "auc",
+    "auc_with_abstentions",
+    "bootstrap_interval",
+    "equal_error_rate",
+    "expected_calibration_error",
+    "share_interval",
+    "summary",
+    "tpr_at_fpr",
+]
 
 
 def equal_error_rate(labels: ArrayLike, scores: ArrayLike) -> float:
@@ -43,60 +63,63 @@ def expected_calibration_error(labels: ArrayLike, p_fake: ArrayLike, bins: int =
     return float(np.sum(gaps))
 
 
-def bootstrap_interval(
-    labels: ArrayLike, scores: ArrayLike, groups: ArrayLike, metric: Metric, seed: int = 0
-) -> tuple[float, float]:
-    """95 % percentile interval, drawing whole groups (videos, speakers) with replacement.
-
-    Args:
-        labels: (N,).
-        scores: (N,).
-        groups: (N,) the unit that is drawn.
-        metric: of (labels, scores).
-        seed: of the draws.
-    """
-    classes, values, units = np.asarray(labels), np.asarray(scores, float), np.asarray(groups)
-    _, place = np.unique(units, return_inverse=True)
-    members = [np.flatnonzero(place == unit) for unit in range(place.max() + 1)]
-    rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(BOOTSTRAP_ROUNDS):
-        drawn = np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
-        if len(np.unique(classes[drawn])) == 2:
-            found.append(metric(classes[drawn], values[drawn]))
-    low, high = np.quantile(found, [0.025, 0.975])
-    return float(low), float(high)
-
-
 def auc(labels: ArrayLike, scores: ArrayLike) -> float:
     """Area under the ROC curve."""
     return float(roc_auc_score(np.asarray(labels), np.asarray(scores)))
 
 
+def auc_with_abstentions(labels: ArrayLike, p_fake: ArrayLike) -> float:
+    """AUC in which a medium without a score counts as wrong: genuine as 1, fake as 0.
+
+    Args:
+        labels: (N,).
+        p_fake: (N,), nan where there is no score.
+    """
+    classes, scores = np.asarray(labels, int), np.asarray(p_fake, float)
+    return auc(classes, np.where(np.isnan(scores), (classes == REAL).astype(float), scores))
+
+
+def share_interval(count: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of independent items; (0, 1) where there are none.
+
+    A bootstrap of 0 of 20 would claim exactly 0.
+    """
+    if n == 0:
+        return 0.0, 1.0
+    found = stats.binomtest(count, n).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
+
+
 def summary(
-    labels: ArrayLike, p_fake: ArrayLike, groups: ArrayLike, operating_points: dict[str, float]
-) -> dict[str, float | int | list[float]]:
-    """All figures of one set of scored items.
+    labels: ArrayLike,
+    p_fake: ArrayLike,
+    groups: ArrayLike,
+    operating_points: dict[str, float],
+    decisions: ArrayLike | None = None,
+) -> dict[str, float | int | list[float] | None]:
+    """All figures of one set of scored items, each with ``…_95``, its bootstrap interval over groups.
 
     Args:
         labels: (N,) REAL or FAKE, both present.
         p_fake: (N,) calibrated, in [0, 1].
         groups: (N,) units for the bootstrap.
         operating_points: stored limits by name; the share of genuine and of fake items at or over each is reported.
+        decisions: (N,) bool, which items are called fake at the threshold in force; None leaves accuracy, precision,
+            recall, F1 and ``fpr`` out.
+
+    Returns:
+        ``precision`` is None where nothing is called fake.
 
     Raises:
-        DataError: A class is missing.
+        DataError: A class is missing, or a score is not a probability.
     """
     classes, scores = np.asarray(labels, int), np.asarray(p_fake, float)
-    if set(np.unique(classes)) != {REAL, FAKE}:
-        raise DataError("the figures cannot be computed", "both classes are needed", "add items of the missing class")
-    figures: dict[str, float | int | list[float]] = {
-        "n_real": int((classes == REAL).sum()),
-        "n_fake": int((classes == FAKE).sum()),
+    need_both_classes(classes)
+    if not np.all((scores >= 0) & (scores <= 1)):
+        raise DataError("the figures cannot be computed", "a score is not in [0, 1]", "give P(fake)")
+    values: dict[str, float] = {
         "auc": auc(classes, scores),
-        "auc_95": list(bootstrap_interval(classes, scores, groups, auc)),
         "eer": equal_error_rate(classes, scores),
-        "eer_95": list(bootstrap_interval(classes, scores, groups, equal_error_rate)),
         "ap": float(average_precision_score(classes, scores)),
         "tpr_at_fpr1": tpr_at_fpr(classes, scores, 0.01),
         "tpr_at_fpr5": tpr_at_fpr(classes, scores, 0.05),
@@ -104,6 +127,24 @@ def summary(
         "brier": float(brier_score_loss(classes, scores)),
         "ece": expected_calibration_error(classes, scores),
     }
+    if decisions is not None:
+        called = np.asarray(decisions, bool).astype(int)
+        values |= {
+            "accuracy": float(accuracy_score(classes, called)),
+            "precision": float(precision_score(classes, called, zero_division=np.nan)),
+            "recall": float(recall_score(classes, called)),
+            "f1": float(f1_score(classes, called)),
+            "fpr": float(called[classes == REAL].mean()),
+        }
+    figures: dict[str, float | int | list[float] | None] = {
+        "n_real": int((classes == REAL).sum()),
+        "n_fake": int((classes == FAKE).sum()),
+        "n_groups": len(np.unique(np.asarray(groups))),
+    }
+    spread = intervals(classes, scores, groups, decisions)
+    for name, value in values.items():
+        figures[name] = None if math.isnan(value) else value
+        figures[f"{name}_95"] = None if math.isnan(value) else list(spread[name])
     for name, limit in operating_points.items():
         figures[f"fpr_at_stored_{name}"] = float((scores[classes == REAL] >= limit).mean())
         figures[f"tpr_at_stored_{name}"] = float((scores[classes == FAKE] >= limit).mean())

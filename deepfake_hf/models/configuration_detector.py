@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from transformers import PretrainedConfig
@@ -15,8 +16,9 @@ class DetectorConfig(PretrainedConfig):
     """The base of the detectors' configurations.
 
     Args:
-        calibration: ``{"scale": a, "bias": b}`` turns the raw margin m into a calibrated one, a * m + b, in eval mode;
-            None leaves the margin as it is.
+        calibration: In eval mode turns the raw margin m into a calibrated one. ``{"scale": a, "bias": b}`` (Platt; with
+            b = 0 a temperature 1 / a): a * m + b. ``{"knots": […], "margins": […]}`` (isotonic): straight lines through
+            these points, both rising. None leaves the margin as it is.
         operating_points: Limits on P(fake) by name for one input, ``{"fpr1": …, "fpr5": …}``, or None.
         weights_origin: ``trained`` or ``random``.
 
@@ -27,7 +29,7 @@ class DetectorConfig(PretrainedConfig):
 
     def __init__(
         self,
-        calibration: dict[str, float] | None = None,
+        calibration: dict[str, Any] | None = None,
         operating_points: dict[str, float] | None = None,
         weights_origin: str = "random",
         **kwargs: Any,
@@ -58,13 +60,28 @@ class DetectorConfig(PretrainedConfig):
                 f"and save it with id2label {_ID2LABEL}"
             )
         if self.calibration is not None:
-            if set(self.calibration) != {"scale", "bias"}:
-                raise ValueError(f"calibration is {self.calibration}: give {{'scale': a, 'bias': b}}, or None")
-            if not self.calibration["scale"] > 0:
+            self._check_calibration(self.calibration)
+
+    def _check_calibration(self, calibration: dict[str, Any]) -> None:
+        if set(calibration) == {"knots", "margins"}:
+            knots, margins = calibration["knots"], calibration["margins"]
+            rising = all(a < b for points in (knots, margins) for a, b in pairwise(points))
+            if len(knots) != len(margins) or len(knots) < 2 or not rising:
                 raise ValueError(
-                    f"calibration has scale {self.calibration['scale']}: at zero or below it turns answers round. "
-                    "Fit it again on labels with 0 = real and 1 = fake"
+                    "calibration has knots and margins that are not two or more pairs, both rising: it would turn "
+                    "answers round. Fit it again"
                 )
+            return
+        if set(calibration) != {"scale", "bias"}:
+            raise ValueError(
+                f"calibration is {calibration}: give {{'scale': a, 'bias': b}}, "
+                "{'knots': [...], 'margins': [...]} or None"
+            )
+        if not calibration["scale"] > 0:
+            raise ValueError(
+                f"calibration has scale {calibration['scale']}: at zero or below it turns answers round. "
+                "Fit it again on labels with 0 = real and 1 = fake"
+            )
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:

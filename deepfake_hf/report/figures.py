@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from deepfake_hf.report.style import DARK, LIGHT, Palette, new_figure, svg_text
 from deepfake_hf.scoring.decision import THRESHOLD_NAMES, band
 from deepfake_hf.types import DetectionResult, MediaKind, OperatingBand, WindowScore
 
@@ -19,25 +18,7 @@ _PANEL_NAMES: Final = {"face": "Faces", "speech": "Sound"}
 _MARKERS: Final = "osD^vP"
 _DASHES: Final = ("-", "--", ":", "-.")
 _MAX_ROWS_IN_LEGEND: Final = 6
-
-
-@dataclass(frozen=True)
-class _Palette:
-    ink: str
-    muted: str
-    grid: str
-    fake: str
-    real: str
-    lines: tuple[str, ...]
-
-
 # Zones differ in hatching and bear their names, lines in marker and dash: colour is never the only difference.
-_LIGHT: Final = _Palette(
-    "#1f2430", "#596070", "#dfe2e8", "#c2410c", "#0f766e", ("#2f4b9c", "#a0307a", "#8a6100", "#236b3b")
-)
-_DARK: Final = _Palette(
-    "#eceef3", "#a7afbe", "#3a4150", "#fb923c", "#2dd4bf", ("#93b4ff", "#f19bd3", "#e5c15a", "#8fd6a4")
-)
 
 
 def timeline_figure(
@@ -61,15 +42,10 @@ def timeline_figure(
     """
     if not result.windows:
         return None
-    import matplotlib
-
-    matplotlib.use("Agg", force=False)
-    from matplotlib.figure import Figure
-
-    palette = _DARK if dark else _LIGHT
+    palette = DARK if dark else LIGHT
     branches = list(dict.fromkeys(window.branch for window in result.windows))
     still = result.kind is MediaKind.IMAGE
-    figure = Figure(figsize=(width_in, 0.5 + 2.35 * len(branches)), layout="constrained", facecolor="none")
+    figure = new_figure(width_in, 0.5 + 2.35 * len(branches))
     panels = figure.subplots(len(branches), 1, sharex=True, squeeze=False)[:, 0]
     for axes, branch in zip(panels, branches, strict=True):
         windows = [window for window in result.windows if window.branch == branch]
@@ -94,12 +70,7 @@ def timeline_svg(
     figure = timeline_figure(result, operating_points=operating_points, dark=dark, width_in=width_in)
     if figure is None:
         return None
-    import matplotlib
-
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "deepfake_hf"}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return buffer.getvalue()
+    return svg_text(figure)
 
 
 def _limits(
@@ -113,7 +84,7 @@ def _limits(
     return result.band if num_branches == 1 else None
 
 
-def _dress(axes: Axes, palette: _Palette, title: str) -> None:
+def _dress(axes: Axes, palette: Palette, title: str) -> None:
     axes.set_facecolor("none")
     axes.set_title(title, loc="left", fontsize=10, fontweight="bold", color=palette.ink)
     axes.set_ylim(-0.02, 1.02)
@@ -125,7 +96,7 @@ def _dress(axes: Axes, palette: _Palette, title: str) -> None:
         spine.set_color(palette.grid)
 
 
-def _zones(axes: Axes, limits: OperatingBand | None, palette: _Palette) -> None:
+def _zones(axes: Axes, limits: OperatingBand | None, palette: Palette) -> None:
     if limits is None:
         return
     axes.axhspan(limits.fake_at, 1.02, facecolor=palette.fake, alpha=0.16, linewidth=0)
@@ -152,7 +123,7 @@ def _zones(axes: Axes, limits: OperatingBand | None, palette: _Palette) -> None:
         )  # fmt: skip
 
 
-def _segments(axes: Axes, result: DetectionResult, branch: str, palette: _Palette) -> None:
+def _segments(axes: Axes, result: DetectionResult, branch: str, palette: Palette) -> None:
     for segment in result.segments:
         if segment.branch == branch and segment.end_s > segment.start_s:
             axes.plot(
@@ -161,7 +132,7 @@ def _segments(axes: Axes, result: DetectionResult, branch: str, palette: _Palett
             )  # fmt: skip
 
 
-def _lines(axes: Axes, windows: list[WindowScore], palette: _Palette, still: bool, width_in: float) -> None:
+def _lines(axes: Axes, windows: list[WindowScore], palette: Palette, still: bool, width_in: float) -> None:
     tracks = list(dict.fromkeys(window.track for window in windows))
     for row, track in enumerate(tracks):
         own = [window for window in windows if window.track == track and window.p_fake is not None]

@@ -1,7 +1,8 @@
-"""Calibrators: Platt scaling of a margin, and the null distribution of genuine media for corrected operating points."""
+"""Platt scaling of a margin, and the null distribution of genuine media for corrected operating points."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,19 @@ from deepfake_hf.errors import DataError
 from deepfake_hf.labels import FAKE, REAL
 
 NUM_KNOTS = 41
+MAX_MARGIN = 36.0  # beyond, a float64 probability is 0 or 1
 
 
 def sigmoid(margin: float) -> float:
     """P(fake) of a calibrated margin (a logit), without overflow."""
     return float(0.5 * (1.0 + np.tanh(0.5 * margin)))
+
+
+def margin_of(p_fake: ArrayLike) -> NDArray[np.float64]:
+    """The margins (logits) of probabilities, within ±36, where float64 ends; nan stays nan."""
+    p = np.clip(np.asarray(p_fake, float), 1e-16, 1 - 1e-16)
+    margins: NDArray[np.float64] = np.clip(np.log(p) - np.log1p(-p), -MAX_MARGIN, MAX_MARGIN)
+    return margins
 
 
 def fit_platt(margins: ArrayLike, labels: ArrayLike) -> dict[str, float]:
@@ -34,17 +43,44 @@ def fit_platt(margins: ArrayLike, labels: ArrayLike) -> dict[str, float]:
 
     Source: Platt 1999.
     """
-    values, classes = np.asarray(margins, float), np.asarray(labels, int)
+    return _fit_logistic(margins, labels, intercept=True)
+
+
+def fit_temperature(margins: ArrayLike, labels: ArrayLike) -> dict[str, float]:
+    """Fit ``P(fake) = sigmoid(margin / T)`` with both classes weighted alike; as :func:`fit_platt` else.
+
+    Returns:
+        ``{"scale": 1 / T, "bias": 0.0}``.
+
+    Source: Guo et al. 2017.
+    """
+    return _fit_logistic(margins, labels, intercept=False)
+
+
+def need_both(labels: ArrayLike) -> NDArray[np.int64]:
+    """The labels as an array. Raises: DataError: A class is missing."""
+    classes = np.asarray(labels, int)
     if set(np.unique(classes)) != {REAL, FAKE}:
         raise DataError("the calibrator cannot be fitted", "it needs both classes", "add the missing class")
-    model = LogisticRegression(C=1e6, class_weight="balanced").fit(values[:, None], classes)
-    scale, bias = float(model.coef_[0, 0]), float(model.intercept_[0])
+    return classes
+
+
+def wrong_way(slope: float) -> DataError:
+    """What is wrong with a calibrator that would turn answers round."""
+    return DataError(
+        "the calibrator cannot be fitted",
+        f"higher margins belong to genuine media (scale {slope:.3f})",
+        "check the labels: 0 is real and 1 is fake",
+    )
+
+
+def _fit_logistic(margins: ArrayLike, labels: ArrayLike, intercept: bool) -> dict[str, float]:
+    classes = need_both(labels)
+    model = LogisticRegression(C=1e6, class_weight="balanced", fit_intercept=intercept)
+    model.fit(np.asarray(margins, float)[:, None], classes)
+    scale, bias = float(model.coef_[0, 0]), float(model.intercept_[0]) if intercept else 0.0
     if scale <= 0:
-        raise DataError(
-            "the calibrator cannot be fitted",
-            f"higher margins belong to genuine media (scale {scale:.3f})",
-            "check the labels: 0 is real and 1 is fake",
-        )
+        raise wrong_way(scale)
     return {"scale": scale, "bias": bias}
 
 
@@ -75,6 +111,18 @@ class NullDistribution:
         knots = np.quantile(values, 1 - tails, method="higher")
         knots = np.maximum.accumulate(knots + np.arange(NUM_KNOTS) * 1e-9)
         return cls(knots, np.log(tails), len(values))
+
+    def mapped(self, calibrator: Callable[[ArrayLike], NDArray[np.float64]], bends: ArrayLike) -> NullDistribution:
+        """The distribution after a rising map of the margins: each tail stays with the medium that it belongs to.
+
+        Args:
+            calibrator: From margins (N,) to margins (N,).
+            bends: Where the map bends; they become knots.
+        """
+        inside = [bend for bend in np.asarray(bends, float) if self.margins[0] < bend < self.margins[-1]]
+        margins = np.unique(np.concatenate((self.margins, inside)))
+        tails = np.interp(margins, self.margins, self.log_tail)
+        return NullDistribution(calibrator(margins), tails, self.num_samples)
 
     def _end_slope(self) -> float:
         """Fall of log tail per unit of margin beyond the last knot, from the tail's last tenth to its end."""

@@ -1,0 +1,107 @@
+"""One self-contained HTML page: no network, light and dark, printable, readable on a phone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from deepfake_hf.errors import UsageError
+from deepfake_hf.report.style import DARK, LIGHT, Palette, css_variables, inline_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_TEMPLATE: Final = "page.html.jinja"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One figure that stands out: its name, value and, small, interval or count."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """``head`` names the columns, ``rows`` hold as many cells each; what follows a line break in a cell stands small
+    below it. The first column is left-aligned, with ``words`` all are, and break. ``note`` stands below.
+    """
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    title: str = ""
+    note: str = ""
+    words: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure in the light palette, its title, and a sentence on how to read it, which also describes it to the blind.
+
+    ``wide`` pictures take the whole width.
+    """
+
+    name: str
+    figure: Figure
+    title: str
+    caption: str
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page, in this order; empty parts are left out."""
+
+    title: str
+    text: tuple[str, ...] = ()
+    cards: tuple[Card, ...] = ()
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def page_html(title: str, facts: tuple[tuple[str, str], ...], sections: tuple[Section, ...]) -> str:
+    """The page as text.
+
+    Args:
+        title: Its name.
+        facts: Name and value of what was measured, with what, when.
+        sections: In order.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("deepfake_hf.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    drawn = {
+        picture.name: inline_svg(picture.figure, picture.name, f"{picture.title}. {picture.caption}")
+        for section in sections
+        for picture in section.pictures
+    }
+    template = environment.get_template(_TEMPLATE)
+    return template.render(title=title, facts=facts, sections=sections, drawn=drawn, light=_css(LIGHT), dark=_css(DARK))
+
+
+def write_page(path: Path, title: str, facts: tuple[tuple[str, str], ...], sections: tuple[Section, ...]) -> None:
+    """Write :func:`page_html`.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    text = page_html(title, facts, sections)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written", str(error.strerror), "name another folder") from None
+
+
+def _css(palette: Palette) -> str:
+    return " ".join(f"{name}: {colour};" for colour, name in css_variables(palette).items())
