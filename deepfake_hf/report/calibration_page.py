@@ -31,7 +31,7 @@ def calibration_sections(
     """
     seen = ", ".join(sorted({" / ".join(filter(None, pair)) or "unnamed" for pair in fitted["seen"]}))
     points = ", ".join(f"FPR-{name[3:]} % at {value:.3f}" for name, value in fitted["operating_points"].items())
-    text = (
+    text: tuple[str, ...] = (
         f"The {fitted['method']} calibrator of the branch {fitted['branch']} was fitted on {fitted['n_real']} genuine "
         f"and {fitted['n_fake']} fake videos of the split {fitted['split']}, one margin each, both classes weighted "
         f"alike. Data sets and methods in it: {seen}.",
@@ -41,17 +41,14 @@ def calibration_sections(
     tables: list[Table] = []
     for place, moments in table.items():
         counts = next(iter(moments.values()))
-        rows: list[tuple[str, ...]] = [
-            (NAMES[name], *(cell(row, name) for row in moments.values())) for name in _FIGURES
-        ]
-        stored: list[tuple[str, ...]] = [
-            (title, *(number(row.get(name)) for row in moments.values())) for name, title in _STORED.items()
-        ]
+        rows: list[tuple[str, ...]] = []
+        rows += [(NAMES[name], *(cell(row, name) for row in moments.values())) for name in _FIGURES]
+        rows += [(title, *(number(row.get(name)) for row in moments.values())) for name, title in _STORED.items()]
         note = f"{counts['n_real']} genuine and {counts['n_fake']} fake videos."
         if place == "off-distribution":
             note += " Data sets or methods that were not fitted on; without genuine videos of its own, those of the "
             note += "data sets that were."
-        tables.append(Table(("", *moments), (*rows, *stored), place.capitalize(), note))
+        tables.append(Table(("", *moments), tuple(rows), place.capitalize(), note))
     if "off-distribution" not in table:
         text += ("All of it is of data sets and methods that were fitted on: nothing is known off-distribution.",)
     picture = Picture(

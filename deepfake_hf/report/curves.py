@@ -58,7 +58,7 @@ def roc_figure(curves: Curves) -> Figure:
 
 def precision_recall_figure(curves: Curves) -> Figure:
     """Precision against recall; the dotted line is a detector that guesses."""
-    figure, axes = _square("recall (share of fakes found)", "precision (share right of what is called fake)")
+    figure, axes = _square("recall (share of fakes found)", "precision (right among called fake)")
     share = next(iter(curves.values()))["share_fake"]
     axes.axhline(share, color=_P.muted, linewidth=1, linestyle=(0, (1, 2)))
     axes.text(0.01, share - 0.03, "guessing", color=_P.muted, fontsize=9, va="top")

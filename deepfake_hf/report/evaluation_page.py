@@ -9,7 +9,7 @@ from typing import Any, Final
 from deepfake_hf.report import curves as draw
 from deepfake_hf.report.page import Card, Picture, Section, Table
 from deepfake_hf.report.spectrogram import mel_spectrogram_figure
-from deepfake_hf.report.training_curves import training_figure
+from deepfake_hf.report.training_curves import training_figures
 
 NAMES: Final = {
     "auc": "AUROC",
@@ -70,9 +70,11 @@ def evaluation_sections(
     if cases:
         parts.append(_speech(cases))
     if training:
-        caption = "From the run's log.jsonl; the figures on the part set aside chose the checkpoint."
-        picture = Picture("training", training_figure(training), "Loss and figures by step", caption, wide=True)
-        parts.append(Section("Training", pictures=(picture,)))
+        pictures = [
+            Picture(f"training{place}", figure, title, "From the run's log.jsonl.")
+            for place, (title, figure) in enumerate(training_figures(training).items())
+        ]
+        parts.append(Section("Training", pictures=tuple(pictures)))
     parts.append(_reading())
     return tuple(parts)
 
@@ -115,7 +117,7 @@ def _summary(metrics: Metrics, curves: Mapping[str, Any]) -> Section:
             f"Few videos: with {video['n_real']} genuine and {video['n_fake']} fake ones these figures say little of "
             "other media. Read the intervals, and mind that they know nothing of other people, cameras and methods."
         )
-    if video["auc_95"][0] == video["auc_95"][1]:
+    if video["auc_95"][1] - video["auc_95"][0] < 1e-9:
         hits = metrics["operating_points"]["points"]
         low = next(iter(hits.values()))["tpr_95"][0]
         warnings.append(
@@ -353,8 +355,8 @@ def _speech(cases: Sequence[Any]) -> Section:
         )
     missing = 4 - len({(case.label, case.right) for case in cases})
     text = (
-        "The windows of sound that were judged most surely, right and wrong. A window has its video's label: where only "
-        "the picture was altered, its sound is genuine and no sign of the fake can be in it."
+        "The windows of sound that were judged most surely, right and wrong. A window has its video's label: where "
+        "only the picture was altered, its sound is genuine and no sign of the fake can be in it."
     )
     if missing:
         text += " Kinds that are not shown did not occur, or their files are gone."

@@ -39,16 +39,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in the light palette, its title, and a sentence on how to read it, which also describes it to the blind.
-
-    ``wide`` pictures take the whole width.
-    """
+    """A figure in the light palette, its title, and how to read it, which also describes it to the blind."""
 
     name: str
     figure: Figure
     title: str
     caption: str
-    wide: bool = False
 
 
 @dataclass(frozen=True)

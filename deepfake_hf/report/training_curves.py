@@ -35,30 +35,32 @@ def read_log(run: Path) -> list[dict[str, Any]]:
     return kept
 
 
-def training_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Losses in one panel; what lies in [0, 1], such as AUC and F1, in another; anything else in a third."""
+def training_figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
+    """By title: losses; what lies in [0, 1], such as AUC and F1; anything else, each against steps (or epochs)."""
     clock = next(clock for clock in _CLOCKS if any(clock in row for row in rows))
-    numbers = [
+    names = [
         name
         for name in dict.fromkeys(name for row in rows for name in row)
         if name not in _UNDRAWN and all(isinstance(row.get(name, 0.0), (int, float)) for row in rows)
     ]
-    panels: dict[str, list[str]] = {"loss": [], "share": [], "other": []}
-    for name in numbers:
-        values = [float(row[name]) for row in rows if name in row]
-        inside = all(0 <= value <= 1 for value in values)
-        tiny = "lr" in name or "rate" in name
-        panels["loss" if "loss" in name else "share" if inside and not tiny else "other"].append(name)
-    shown = {title: names for title, names in panels.items() if names}
-    figure = new_figure(4.4 * max(1, len(shown)), 3.3)
-    axes_row = figure.subplots(1, max(1, len(shown)), squeeze=False)[0]
-    for axes, (title, names) in zip(axes_row, shown.items(), strict=False):
-        plain_axes(axes, LIGHT, clock, {"loss": "loss", "share": "on the part set aside", "other": "value"}[title])
-        for place, name in enumerate(names):
-            points = [(row[clock], row[name]) for row in rows if name in row and clock in row]
-            axes.plot(
-                [x for x, _ in points], [y for _, y in points], color=LIGHT.lines[place % 4], linewidth=1.6, label=name,
-                marker=_MARKERS[place % 4] if len(points) < 40 else None, markersize=4,
-            )  # fmt: skip
-        axes.legend(frameon=False, fontsize=9, labelcolor=LIGHT.ink)
+    kinds: dict[str, list[str]] = {"Loss": [], "Figures on the part set aside": [], "Settings and others": []}
+    for name in names:
+        inside = all(0 <= row[name] <= 1 for row in rows if name in row)
+        setting = "lr" in name or "rate" in name
+        place = 0 if "loss" in name else 1 if inside and not setting else 2
+        kinds[list(kinds)[place]].append(name)
+    return {title: _panel(rows, clock, own) for title, own in kinds.items() if own}
+
+
+def _panel(rows: Sequence[Mapping[str, Any]], clock: str, names: Sequence[str]) -> Figure:
+    figure = new_figure(4.4, 3.3)
+    axes = figure.subplots()
+    plain_axes(axes, LIGHT, clock, "")
+    for place, name in enumerate(names):
+        points = [(row[clock], row[name]) for row in rows if name in row and clock in row]
+        axes.plot(
+            [x for x, _ in points], [y for _, y in points], color=LIGHT.lines[place % 4], linewidth=1.6, label=name,
+            marker=_MARKERS[place % 4] if len(points) < 40 else None, markersize=4,
+        )  # fmt: skip
+    axes.legend(frameon=False, fontsize=9, labelcolor=LIGHT.ink)
     return figure
