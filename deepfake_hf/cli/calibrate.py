@@ -179,7 +179,7 @@ def _show(table: dict[str, Any]) -> None:
 
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("", "", "real / fake", "auc", "log loss", "brier", "ece", "fpr1: fpr", "fpr1: tpr"):
-        shown.add_column(name, justify="left" if not name else "right")
+        shown.add_column(name, justify="left" if not name else "right", no_wrap=name in ("", "real / fake"))
     for place, moments in table.items():
         for moment, row in moments.items():
             names = ("auc", "log_loss", "brier", "ece", "fpr_at_stored_fpr1", "tpr_at_stored_fpr1")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DONE: Final = 0
 BAD_USAGE: Final = 2
 SOME_UNREADABLE: Final = 3
-_SHOWN: Final = ("auc", "eer", "ap", "accuracy", "f1", "recall", "fpr", "ece")
+_SHOWN: Final = ("auc", "eer", "ap", "f1", "recall", "fpr", "ece")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def run(manifest: Path | None, model: DetectOptions, options: EvaluateOptions) -
 def _run(manifest: Path | None, model: DetectOptions, options: EvaluateOptions, errors: Console) -> int:
     from deepfake_hf.evaluation.cases import speech_cases
     from deepfake_hf.evaluation.measure import Wanted, measure
-    from deepfake_hf.evaluation.scores import VIDEO, read_scores
+    from deepfake_hf.evaluation.scores import VIDEO
     from deepfake_hf.evaluation.tdcf import read_asv_scores
     from deepfake_hf.report.evaluation_page import evaluation_sections
     from deepfake_hf.report.page import write_page
@@ -70,16 +70,13 @@ def _run(manifest: Path | None, model: DetectOptions, options: EvaluateOptions, 
         slices=options.slices,
         smallest=options.smallest,
         prevalence=options.prevalence,
-        against={name: read_scores(path) for name, path in map(named_scores, options.against)},
-        models={name: read_scores(path) for name, path in map(named_scores, options.matrix)},
+        against={name: read_split(path, options.split) for name, path in map(named_scores, options.against)},
+        models={name: read_split(path, options.split) for name, path in map(named_scores, options.matrix)},
         asv=None if options.asv_scores is None else read_asv_scores(options.asv_scores),
     )
     training = [] if options.run is None else read_log(options.run)
     if options.scores is not None:
-        scores = read_scores(find_scores(options.scores))
-        scores = [score for score in scores if options.split in (None, score.split)]
-        if not scores:
-            raise UsageError(f"--split {options.split}", f"{options.scores} has no row of it", "name another split")
+        scores = read_split(find_scores(options.scores), options.split)
     else:
         assert manifest is not None
         rows = read_rows(manifest, options.split)
@@ -143,6 +140,16 @@ def read_rows(manifest: Path, split: str | None) -> list[ManifestRow]:
     return rows
 
 
+def read_split(path: Path, split: str | None) -> list[Score]:
+    """A scores table, of one split if one is named."""
+    from deepfake_hf.evaluation.scores import read_scores
+
+    scores = [score for score in read_scores(path) if split in (None, score.split)]
+    if not scores:
+        raise UsageError(f"--split {split}", f"{path} has no row of it", "name another split")
+    return scores
+
+
 def find_scores(path: Path) -> Path:
     """A scores table, or the one in a finished evaluation's folder."""
     return path / "scores.jsonl" if path.is_dir() else path
@@ -168,10 +175,10 @@ def facts(source: Path | None, split: str | None, weights: Sequence[str]) -> tup
 
 def _show(metrics: Mapping[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
-    table.add_column("real / fake", justify="right")
+    table.add_column("", overflow="fold", min_width=12)
+    table.add_column("real / fake", justify="right", no_wrap=True)
     for name in _SHOWN:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True, min_width=5)
     groups = dict(metrics["levels"])
     groups |= metrics["datasets"] if len(metrics["datasets"]) > 1 else {}
     groups |= metrics["methods"] if len(metrics["methods"]) > 1 else {}

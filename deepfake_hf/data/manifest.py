@@ -146,7 +146,7 @@ def write_manifest(path: str | os.PathLike[str], rows: Sequence[ManifestRow]) ->
     plain = [{**dict.fromkeys(extra, ""), **_fields(row, folder)} for row in rows]
     partial = target.with_name(target.name + ".part")
     if target.suffix == ".parquet":
-        arrow = _arrow()
+        arrow = load_pyarrow()
         texts = [(name, arrow.string()) for name in (*COLUMNS[:7], *extra)]
         schema = arrow.schema([*texts, ("start_s", arrow.float64()), ("end_s", arrow.float64())])
         arrow.parquet.write_table(arrow.Table.from_pylist(plain, schema=schema), partial)
@@ -177,7 +177,7 @@ def _fields(row: ManifestRow, folder: Path) -> dict[str, Any]:
 def _read_fields(path: Path) -> list[dict[str, Any]]:
     try:
         if path.suffix == ".parquet":
-            table: list[dict[str, Any]] = _arrow().parquet.read_table(path).to_pylist()
+            table: list[dict[str, Any]] = load_pyarrow().parquet.read_table(path).to_pylist()
             return table
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restkey="more fields than the header")
@@ -186,7 +186,8 @@ def _read_fields(path: Path) -> list[dict[str, Any]]:
         raise DataError(f"{path} cannot be read", str(error), "give a CSV in UTF-8 or a parquet file") from error
 
 
-def _arrow() -> Any:
+def load_pyarrow() -> Any:
+    """The package, which is an extra. Raises: MissingDependencyError: It is not installed."""
     try:
         import pyarrow
         import pyarrow.parquet

@@ -15,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 
 from deepfake_hf.data import ManifestRow, row_from_fields
-from deepfake_hf.errors import DataError, MissingDependencyError
+from deepfake_hf.data.manifest import load_pyarrow
+from deepfake_hf.errors import DataError
 from deepfake_hf.labels import ID2LABEL
 from deepfake_hf.media.suffixes import MEDIA_SUFFIXES
 from deepfake_hf.scoring.aggregation import robust_mean
@@ -221,7 +222,7 @@ def write_scores(path: Path, scores: Sequence[Score]) -> None:
     names = list(dict.fromkeys(name for fields in plain for name in fields))
     partial = path.with_name(path.name + ".part")
     if path.suffix == ".parquet":
-        arrow = _arrow()
+        arrow = load_pyarrow()
         arrow.parquet.write_table(arrow.table({name: [row.get(name) for row in plain] for name in names}), partial)
     elif path.suffix == ".csv":
         with partial.open("w", encoding="utf-8", newline="") as file:
@@ -242,7 +243,7 @@ def line(score: Score) -> str:
 def _read_table(path: Path) -> list[dict[str, Any]]:
     try:
         if path.suffix == ".parquet":
-            table: list[dict[str, Any]] = _arrow().parquet.read_table(path).to_pylist()
+            table: list[dict[str, Any]] = load_pyarrow().parquet.read_table(path).to_pylist()
             return table
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".jsonl":
@@ -253,17 +254,6 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
         return [{str(k): v for k, v in row.items() if k} for row in csv.DictReader(io.StringIO(text, newline=""))]
     except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
         raise DataError(f"{path} cannot be read", str(error), "give a parquet, .jsonl or CSV table") from error
-
-
-def _arrow() -> Any:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingDependencyError(
-            "parquet cannot be read or written", "pyarrow is not installed", "pip install 'deepfake-hf[train]'"
-        ) from error
-    return pyarrow
 
 
 def _word(value: Any) -> str:

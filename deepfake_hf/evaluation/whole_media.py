@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepfake_hf.evaluation.metrics import auc, bootstrap_interval
+from deepfake_hf.evaluation.metrics import auc, auc_with_abstentions, bootstrap_interval
 from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.media import EveryNth, read_audio, read_frames, write_audio, write_video
 from deepfake_hf.types import AudioTrack, DetectionResult, Frame, Status, Verdict
@@ -84,10 +84,10 @@ def auc_line(genuine: Sequence[DetectionResult], fake: Sequence[DetectionResult]
     scored = [(label, result.p_fake) for label, result in pairs if result.status is Status.SCORED]
     labels, scores = [label for label, _ in scored], [float(p or 0.0) for _, p in scored]
     low, high = bootstrap_interval(labels, scores, np.arange(len(labels)), auc)
-    strict = [float(r.p_fake) if r.p_fake is not None else float(label == REAL) for label, r in pairs]
+    with_gaps = [float("nan") if result.p_fake is None else result.p_fake for _, result in pairs]
     return (
         f"AUC {auc(labels, scores):.3f} ({low:.3f} to {high:.3f}), with abstentions counted as wrong "
-        f"{auc([label for label, _ in pairs], strict):.3f}; n = {len(genuine)} genuine, {len(fake)} fake files"
+        f"{auc_with_abstentions([label for label, _ in pairs], with_gaps):.3f}; n = {len(genuine)} genuine, {len(fake)} fake files"
     )
 
 

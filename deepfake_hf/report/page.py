@@ -81,6 +81,7 @@ def page_html(title: str, facts: tuple[tuple[str, str], ...], sections: tuple[Se
         for section in sections
         for picture in section.pictures
     }
+    environment.filters["unbroken"] = lambda text: text.replace(" %", "\u00a0%")  # a number and its unit
     template = environment.get_template(_TEMPLATE)
     return template.render(title=title, facts=facts, sections=sections, drawn=drawn, light=_css(LIGHT), dark=_css(DARK))
 
