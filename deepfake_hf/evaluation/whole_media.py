@@ -87,7 +87,8 @@ def auc_line(genuine: Sequence[DetectionResult], fake: Sequence[DetectionResult]
     with_gaps = [float("nan") if result.p_fake is None else result.p_fake for _, result in pairs]
     return (
         f"AUC {auc(labels, scores):.3f} ({low:.3f} to {high:.3f}), with abstentions counted as wrong "
-        f"{auc_with_abstentions([label for label, _ in pairs], with_gaps):.3f}; n = {len(genuine)} genuine, {len(fake)} fake files"
+        f"{auc_with_abstentions([label for label, _ in pairs], with_gaps):.3f}; "
+        f"n = {len(genuine)} genuine, {len(fake)} fake files"
     )
 
 

@@ -32,8 +32,8 @@ def calibration_sections(
     seen = ", ".join(sorted({" / ".join(filter(None, pair)) or "unnamed" for pair in fitted["seen"]}))
     points = ", ".join(f"FPR-{name[3:]} % at {value:.3f}" for name, value in fitted["operating_points"].items())
     text: tuple[str, ...] = (
-        f"The calibrator ({fitted['method']}) of the branch {fitted['branch']} was fitted on {fitted['n_real']} genuine "
-        f"and {fitted['n_fake']} fake videos of the split {fitted['split']}, one margin each, both classes weighted "
+        f"The calibrator ({fitted['method']}) of the branch {fitted['branch']} was fitted on {fitted['n_real']} "
+        f"genuine and {fitted['n_fake']} fake videos of the split {fitted['split']}, one margin each, both classes weighted "
         f"alike. Data sets and methods in it: {seen}.",
         f"Limits in the new bundle ({fitted['limits']}): {points}.",
         f"Figures are of the split {report_split}, of which the calibrator saw nothing.",
