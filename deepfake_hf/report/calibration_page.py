@@ -33,8 +33,8 @@ def calibration_sections(
     points = ", ".join(f"FPR-{name[3:]} % at {value:.3f}" for name, value in fitted["operating_points"].items())
     text: tuple[str, ...] = (
         f"The calibrator ({fitted['method']}) of the branch {fitted['branch']} was fitted on {fitted['n_real']} "
-        f"genuine and {fitted['n_fake']} fake videos of the split {fitted['split']}, one margin each, both classes weighted "
-        f"alike. Data sets and methods in it: {seen}.",
+        f"genuine and {fitted['n_fake']} fake videos of the split {fitted['split']}, one margin each, both classes "
+        f"weighted alike. Data sets and methods in it: {seen}.",
         f"Limits in the new bundle ({fitted['limits']}): {points}.",
         f"Figures are of the split {report_split}, of which the calibrator saw nothing.",
     )
