@@ -11,8 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
+from scipy.fft import next_fast_len, rfft
 from scipy.signal import resample_poly
+
+from deepfake_hf.media.perturb_sound import (
+    butterworth,
+    coloured_noise,
+    filtered,
+    level_of,
+    mix_noise,
+    reverberant_tail,
+    room_response,
+)
 
 Wave = NDArray[np.float32]
 _SPEEDS = ((9, 10), (19, 20), (20, 19), (10, 9))
@@ -52,10 +62,10 @@ class SpeechAugmentation:
         if rng.random() < self.p_speed:
             x = resample_poly(x, *_SPEEDS[int(rng.integers(len(_SPEEDS)))]).astype(np.float32)
         x = self._filters(x, sampling_rate, rng)
-        level = float(np.sqrt(np.mean(x**2))) + 1e-6
+        level = level_of(x)
         if rng.random() < self.p_noise:
             noise = coloured_noise(len(x), float(rng.uniform(0.0, 2.0)), rng)
-            x = x + noise * level * 10.0 ** (-float(rng.uniform(*self.snr_db)) / 20.0)
+            x = mix_noise(x, noise, float(rng.uniform(*self.snr_db)))
         if rng.random() < self.p_impulses:
             hits = rng.random(len(x)) < rng.uniform(0.0005, 0.01)
             x = x + hits * rng.normal(size=len(x)) * np.abs(x) * float(rng.uniform(0.5, 2.0))
@@ -78,37 +88,17 @@ class SpeechAugmentation:
             response = response * 10.0 ** (gains_db / 20.0)
             touched = True
         if rng.random() < self.p_low_pass:
-            response = response * _butterworth(hertz, float(rng.uniform(*self.low_pass_hz)), int(rng.integers(4, 40)))
+            response = response * butterworth(hertz, float(rng.uniform(*self.low_pass_hz)), int(rng.integers(4, 40)))
             touched = True
         if rng.random() < self.p_high_pass:
-            response = response * _butterworth(-hertz, -float(rng.uniform(50.0, 300.0)), int(rng.integers(2, 8)))
+            response = response * butterworth(-hertz, -float(rng.uniform(50.0, 300.0)), int(rng.integers(2, 8)))
             touched = True
         if not touched:
             return x
-        return irfft(rfft(x, size) * response, size)[: len(x)].astype(np.float32)
-
-
-def _butterworth(hertz: NDArray[np.float64], limit_hz: float, order: int) -> NDArray[np.float64]:
-    """Magnitude of a low pass; with both frequencies negated, of a high pass."""
-    ratio = hertz / limit_hz if limit_hz > 0 else limit_hz / np.minimum(hertz, -1e-3)
-    return 1.0 / np.sqrt(1.0 + np.minimum(ratio, 1e3) ** min(2 * order, 80))
-
-
-def coloured_noise(num_samples: int, exponent: float, rng: np.random.Generator) -> Wave:
-    """Noise of RMS 1 whose power falls as 1 / f ** exponent: float32 (num_samples,)."""
-    size = next_fast_len(max(num_samples, 16), real=True)
-    spectrum = rfft(rng.standard_normal(size, dtype=np.float32))
-    spectrum *= np.maximum(np.arange(len(spectrum)), 4.0) ** (-exponent / 2.0)
-    noise = irfft(spectrum, size)[:num_samples]
-    return (noise / (np.sqrt(np.mean(noise**2)) + 1e-9)).astype(np.float32)
+        return filtered(x, response, size)
 
 
 def room(sampling_rate: int, rng: np.random.Generator) -> Wave:
     """A small room's impulse response: the direct sound, then noise that dies away within 0.05 to 0.25 s."""
-    num_samples = int(sampling_rate * rng.uniform(0.05, 0.25))
-    decay = np.exp(-6.9 * np.arange(num_samples) / num_samples)
-    tail = rng.standard_normal(num_samples) * decay
-    tail[: int(0.002 * sampling_rate)] = 0.0
-    tail *= 10.0 ** (-float(rng.uniform(0.0, 15.0)) / 20.0) / np.sqrt(np.sum(tail**2) + 1e-9)
-    tail[0] = 1.0
-    return tail.astype(np.float32)
+    tail = reverberant_tail(int(sampling_rate * rng.uniform(0.05, 0.25)), sampling_rate, rng)
+    return room_response(tail, float(rng.uniform(0.0, 15.0)))
