@@ -44,11 +44,15 @@ def _run(manifest: Path | None, crops: Path | None, options: RobustnessOptions) 
     from deepfake_hf.detector import Detector
     from deepfake_hf.errors import UsageError
     from deepfake_hf.evaluation.robustness import CLEAN, ScoreFile, draw, run_robustness
-    from deepfake_hf.media.perturb_grid import choose
+    from deepfake_hf.media.perturb_grid import Kind, choose
 
     if (manifest is None) == (crops is None):
         raise UsageError("what to measure on", "it is a manifest or --crops, one of them", "name one")
     steps = choose([name.strip() for name in options.only.split(",") if name.strip()], parse_levels(options.levels))
+    if crops is not None:
+        steps = [step for step in steps if step.ladder.kind is not Kind.SOUND]
+        if not steps:
+            raise UsageError(f"--only {options.only}", "crops have no sound", "name perturbations of pictures")
     detector = Detector.from_pretrained(options.bundle, device=options.device, runtime=options.runtime)
     scorer = _media(manifest, detector, options) if manifest is not None else _crops(crops, detector, options)
     items = draw(scorer.items, options.limit, options.seed)

@@ -202,7 +202,7 @@ def run_robustness(
 
 
 def name_of(step: Perturbation | None) -> str:
-    """For example ``blur-3``, or ``clean``."""
+    """For example ``blur-13``, or ``clean``."""
     return CLEAN if step is None else step.name
 
 

@@ -86,8 +86,8 @@ class Perturbation:
 
     @property
     def name(self) -> str:
-        """For example ``blur-3``."""
-        return f"{self.ladder.name}-{self.level}"
+        """Kind and value, for example ``blur-13``: what stored scores are known by, whatever level that is."""
+        return f"{self.ladder.name}-{self.value:g}"
 
     def picture(self, rgb: Picture, rng: np.random.Generator) -> Picture:
         """Change uint8 (H, W, 3); of a clip's ladder the picture is a clip of one frame."""
@@ -146,7 +146,7 @@ _LADDERS: Final = (
     Ladder("pink_noise", Kind.SOUND, "pink noise", "dB SNR", (40, 30, 20, 10, 5), _noisy(1.0)),
     Ladder("reverberation", Kind.SOUND, "reverberation", "s to −60 dB", tuple(_DIRECT_DB), _in_room),
     Ladder("mp3", Kind.SOUND, "MP3", "kbit/s", (128, 64, 48, 32, 24), _coded("mp3")),
-    Ladder("aac", Kind.SOUND, "AAC", "kbit/s", (96, 64, 48, 32, 24), _coded("aac")),
+    Ladder("aac", Kind.SOUND, "AAC", "kbit/s", (64, 48, 32, 24, 16), _coded("aac")),
     Ladder("opus", Kind.SOUND, "Opus", "kbit/s", (64, 32, 24, 16, 8), _coded("opus")),
     Ladder("g711_mu", Kind.SOUND, "G.711 µ-law", "kbit/s", (64,), _coded("pcm_mulaw")),
     Ladder("g711_a", Kind.SOUND, "G.711 A-law", "kbit/s", (64,), _coded("pcm_alaw")),

@@ -1,8 +1,9 @@
 """What happens to sound on its way to a listener, done at random to genuine and fake speech alike.
 
-Codecs are already in the cache (``speech_data``): encoding while training costs more than the training step. Here are
-the cheap ones: speed, room, equaliser and band limit (all filters in one pass through the Fourier domain), coloured or
-impulsive noise by SNR (after RawBoost, Tak et al. 2022, arXiv:2111.04433), clipping and gain.
+By default the cheap ones: speed, room, equaliser and band limit (all filters in one pass through the Fourier domain),
+coloured or impulsive noise by SNR (after RawBoost, Tak et al. 2022, arXiv:2111.04433) and clipping. Codecs are already
+in the twin cache (``speech_data``), since encoding while training costs more than the training step of a small net;
+``p_codec`` is for sound from elsewhere. Masks on spectrograms come after the processor: ``speech_effects.spec_augment``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.fft import next_fast_len, rfft
 from scipy.signal import resample_poly
 
+from deepfake_hf.errors import UsageError
 from deepfake_hf.media.perturb_sound import (
     butterworth,
     coloured_noise,
@@ -23,6 +25,7 @@ from deepfake_hf.media.perturb_sound import (
     reverberant_tail,
     room_response,
 )
+from deepfake_hf.training.speech_effects import AUDIOMENTATIONS, audiomentation, convolutive_noise, random_codec
 
 Wave = NDArray[np.float32]
 _SPEEDS = ((9, 10), (19, 20), (20, 19), (10, 9))
@@ -30,7 +33,12 @@ _SPEEDS = ((9, 10), (19, 20), (20, 19), (10, 9))
 
 @dataclass(frozen=True)
 class SpeechAugmentation:
-    """Probabilities in [0, 1], and ranges as (low, high). ``SpeechAugmentation.none()`` leaves sound as it is."""
+    """Probabilities in [0, 1], and ranges as (low, high). ``SpeechAugmentation.none()`` leaves sound as it is.
+
+    Those that are 0 by default draw no number, so that the stream of the shipped recipe stays as it is:
+    ``p_convolutive`` (RawBoost's convolutive noise), ``p_effect`` (one of ``effects``, of audiomentations) and
+    ``p_codec``.
+    """
 
     p_speed: float = 0.15
     p_reverberation: float = 0.2
@@ -42,6 +50,16 @@ class SpeechAugmentation:
     p_clipping: float = 0.05
     snr_db: tuple[float, float] = (8.0, 40.0)
     low_pass_hz: tuple[float, float] = (3_400.0, 7_800.0)
+    p_convolutive: float = 0.0
+    p_effect: float = 0.0
+    effects: tuple[str, ...] = tuple(AUDIOMENTATIONS)
+    p_codec: float = 0.0
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.effects) - set(AUDIOMENTATIONS))
+        if unknown or (self.p_effect and not self.effects):
+            why = f"{', '.join(unknown)} is not offered" if unknown else "there is none to choose from"
+            raise UsageError("effects", why, f"use some of {', '.join(AUDIOMENTATIONS)}")
 
     @classmethod
     def none(cls) -> SpeechAugmentation:
@@ -72,6 +90,13 @@ class SpeechAugmentation:
         if rng.random() < self.p_clipping:
             limit = level * float(rng.uniform(1.5, 4.0))
             x = np.clip(x, -limit, limit)
+        x = np.asarray(x, np.float32)
+        if self.p_convolutive and rng.random() < self.p_convolutive:
+            x = convolutive_noise(x, sampling_rate, rng)
+        if self.p_effect and rng.random() < self.p_effect:
+            x = audiomentation(self.effects[int(rng.integers(len(self.effects)))], x, sampling_rate, rng)
+        if self.p_codec and rng.random() < self.p_codec:
+            x = random_codec(x, sampling_rate, rng)
         return np.asarray(x, np.float32)
 
     def _filters(self, x: Wave, sampling_rate: int, rng: np.random.Generator) -> Wave:
