@@ -124,9 +124,7 @@ def _crops(crops: Path | None, detector: Detector, options: RobustnessOptions) -
             raise UsageError(f"--threshold {limit}", "this model is not calibrated", "give a number as --threshold")
         limit = points[limit]
     settings = {"weights": detector.bundle.label, "runtime": options.runtime}
-    return CropsScorer(
-        read_crops(crops, options.split or None), detector.face_branch, limit, settings, options.seed
-    )
+    return CropsScorer(read_crops(crops, options.split or None), detector.face_branch, limit, settings, options.seed)
 
 
 def _write(rows: Sequence[StepFigures], items: Sequence[Item], scorer: Scorer, options: RobustnessOptions) -> None:

@@ -16,6 +16,9 @@ _ROUNDS_AT_ONCE: Final = 100  # bounds memory at 100 x N numbers
 def share_interval(values: ArrayLike, groups: ArrayLike, seed: int = 0) -> Interval:
     """95 % percentile interval of a share, drawing whole groups (videos, speakers) with replacement.
 
+    Where all values are alike every draw is, and the bootstrap knows nothing; then it is the exact binomial interval
+    (Clopper & Pearson 1934) of as many trials as there are groups.
+
     Args:
         values: bool (N,), at least one.
         groups: (N,) the unit that is drawn.
@@ -24,6 +27,9 @@ def share_interval(values: ArrayLike, groups: ArrayLike, seed: int = 0) -> Inter
     _, place = np.unique(np.asarray(groups), return_inverse=True)
     hits = np.bincount(place, weights=np.asarray(values, float))  # (num_groups,)
     sizes = np.bincount(place)
+    if hits.sum() in (0, sizes.sum()):
+        edge = 0.025 ** (1 / len(sizes))
+        return (0.0, 1 - edge) if hits.sum() == 0 else (edge, 1.0)
     shares = [hits[drawn].sum(1) / sizes[drawn].sum(1) for drawn in _draws(len(sizes), seed)]
     return _middle(np.concatenate(shares))
 
@@ -61,7 +67,9 @@ def auc_interval(labels: ArrayLike, scores: ArrayLike, groups: ArrayLike, seed: 
 def _draws(num_groups: int, seed: int) -> list[NDArray[np.int64]]:
     """In parts, each (rounds, num_groups): the same draws as ``bootstrap_interval``'s."""
     rng = np.random.default_rng(seed)
-    return [rng.integers(0, num_groups, (_ROUNDS_AT_ONCE, num_groups)) for _ in range(BOOTSTRAP_ROUNDS // _ROUNDS_AT_ONCE)]
+    return [
+        rng.integers(0, num_groups, (_ROUNDS_AT_ONCE, num_groups)) for _ in range(BOOTSTRAP_ROUNDS // _ROUNDS_AT_ONCE)
+    ]
 
 
 def _middle(values: NDArray[Any]) -> Interval:

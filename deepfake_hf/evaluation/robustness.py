@@ -71,7 +71,7 @@ class StepFigures:
     ``n_real`` and ``n_fake`` items could be perturbed so, ``scored`` is the share of them that got a score. ``auc`` is
     of these, ``auc_clean`` of the same items as they were. ``fpr`` and ``tpr`` are the shares of scored genuine and
     fake items called fake at the clean threshold; ``flips`` the share, among items scored both ways, that changed
-    sides. None where a class is missing or nothing could be scored.
+    sides. None where a class is missing or nothing could be scored; of clean media there are no flips.
     """
 
     step: str
@@ -244,15 +244,13 @@ def step_figures(
         before = [(item.label, c.p_fake) for item, c, _ in triples if c.p_fake is not None]
         if len({label for label, _ in before}) == 2:
             row = replace(row, auc_clean=auc([label for label, _ in before], [p for _, p in before]))
-    for label, name in ((REAL, "fpr"), (FAKE, "tpr")):
-        of_class = classes == label
-        if of_class.any():
-            share = called[of_class]
-            row = replace(
-                row, **{name: float(share.mean()), f"{name}_95": share_interval(share, groups[of_class])}
-            )
+    real, fake = classes == REAL, classes == FAKE
+    if real.any():
+        row = replace(row, fpr=float(called[real].mean()), fpr_95=share_interval(called[real], groups[real]))
+    if fake.any():
+        row = replace(row, tpr=float(called[fake].mean()), tpr_95=share_interval(called[fake], groups[fake]))
     both = [(item, c, a) for item, c, a in seen if c.p_fake is not None]
-    if both:
+    if both and step is not None:
         flipped = np.array([c.called_fake != a.called_fake for _, c, a in both])
         row = replace(
             row,

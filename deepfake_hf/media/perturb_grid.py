@@ -123,11 +123,11 @@ def _coded(codec: AudioCodec) -> Callable[..., Wave]:
 
 
 _GRID: Final = (  # DeeperForensics-1.0 (arXiv:2001.03024), levels 1 to 5
-    Ladder("saturation", Kind.PICTURE, "saturation", "times", (0.4, 0.3, 0.2, 0.1, 0.0),
+    Ladder("saturation", Kind.PICTURE, "saturation", "factor", (0.4, 0.3, 0.2, 0.1, 0.0),
            lambda rgb, value, rng: change_saturation(rgb, value)),
-    Ladder("contrast", Kind.PICTURE, "contrast", "times", (0.85, 0.725, 0.6, 0.475, 0.35),
+    Ladder("contrast", Kind.PICTURE, "contrast", "factor", (0.85, 0.725, 0.6, 0.475, 0.35),
            lambda rgb, value, rng: change_contrast(rgb, value)),
-    Ladder("blocks", Kind.PICTURE, "grey blocks", "of 8 x 8 px at 256 px", (16, 32, 48, 64, 80), add_grey_blocks),
+    Ladder("blocks", Kind.PICTURE, "grey blocks", "number at 256 px", (16, 32, 48, 64, 80), add_grey_blocks),
     Ladder("noise", Kind.PICTURE, "Gaussian noise", "variance", (0.001, 0.002, 0.005, 0.01, 0.05), add_picture_noise),
     Ladder("blur", Kind.PICTURE, "Gaussian blur", "kernel px", (7, 9, 13, 17, 21),
            lambda rgb, value, rng: blur_picture(rgb, int(value))),
@@ -152,9 +152,9 @@ _LADDERS: Final = (
     Ladder("g711_a", Kind.SOUND, "G.711 A-law", "kbit/s", (64,), _coded("pcm_alaw")),
     Ladder("band", Kind.SOUND, "band limit", "Hz", (8000, 3400),
            lambda wave, rate, value, rng: limit_band(wave, rate, value)),
-    Ladder("slower", Kind.SOUND, "slower", "times", (0.95, 0.9),
+    Ladder("slower", Kind.SOUND, "slower", "speed", (0.95, 0.9),
            lambda wave, rate, value, rng: change_speed(wave, value), keeps_time=False),
-    Ladder("faster", Kind.SOUND, "faster", "times", (1.05, 1.1),
+    Ladder("faster", Kind.SOUND, "faster", "speed", (1.05, 1.1),
            lambda wave, rate, value, rng: change_speed(wave, value), keeps_time=False),
     Ladder("trim", Kind.SOUND, "silence trimmed", "dB below loudest", (50, 40, 30),
            lambda wave, rate, value, rng: trim_silence(wave, rate, value), keeps_time=False),

@@ -73,9 +73,9 @@ def change_saturation(rgb: Picture, factor: float) -> Picture:
         UsageError: A negative factor.
     """
     _need(factor >= 0, "factor", factor, "it must not be negative", 0.4)
-    planes = cv2.cvtColor(rgb.astype(np.float32), cv2.COLOR_RGB2YCrCb)  # (H, W, 3), colour differences about 0.5
+    planes = _to_planes(rgb)
     planes[..., 1:] = 0.5 + (planes[..., 1:] - 0.5) * factor
-    return _to_bytes(cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB))
+    return _from_planes(planes)
 
 
 def change_contrast(rgb: Picture, factor: float) -> Picture:
@@ -85,7 +85,7 @@ def change_contrast(rgb: Picture, factor: float) -> Picture:
         UsageError: A negative factor.
     """
     _need(factor >= 0, "factor", factor, "it must not be negative", 0.85)
-    return _to_bytes(rgb.astype(np.float32) * factor)
+    return _to_bytes(np.asarray(rgb.astype(np.float32) * factor, np.float32))
 
 
 def add_grey_blocks(rgb: Picture, count: int, rng: np.random.Generator) -> Picture:
@@ -122,10 +122,10 @@ def add_picture_noise(rgb: Picture, variance: float, rng: np.random.Generator) -
         UsageError: A negative variance.
     """
     _need(variance >= 0, "variance", variance, "it must not be negative", 0.001)
-    planes = cv2.cvtColor(rgb.astype(np.float32), cv2.COLOR_RGB2YCrCb)
+    planes = _to_planes(rgb)
     noise = rng.standard_normal(planes.shape, dtype=np.float32)
     planes += noise * np.float32(255 * variance**0.5) * np.asarray(_STUDIO_RANGE, np.float32)
-    return _to_bytes(cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB))
+    return _from_planes(planes)
 
 
 def blur_picture(rgb: Picture, kernel: int) -> Picture:
@@ -150,8 +150,17 @@ def pixelate(rgb: Picture, factor: int) -> Picture:
     return np.asarray(cv2.resize(small, (width, height)), np.uint8)
 
 
-def _to_bytes(values: NDArray[np.floating]) -> Picture:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+def _to_planes(rgb: Picture) -> NDArray[np.float32]:
+    """Full-range Y, Cr, Cb of BT.601, float32 (H, W, 3); the colour differences stand about 0.5."""
+    return np.asarray(cv2.cvtColor(rgb.astype(np.float32), cv2.COLOR_RGB2YCrCb), np.float32)
+
+
+def _from_planes(planes: NDArray[np.float32]) -> Picture:
+    return _to_bytes(np.asarray(cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB), np.float32))
+
+
+def _to_bytes(values: NDArray[np.float32]) -> Picture:
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
 def _need(holds: bool, name: str, value: object, why: str, example: object) -> None:

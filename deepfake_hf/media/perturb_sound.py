@@ -70,7 +70,7 @@ def coloured_noise(num_samples: int, exponent: float, rng: np.random.Generator) 
     spectrum = rfft(rng.standard_normal(size, dtype=np.float32))
     spectrum *= np.maximum(np.arange(len(spectrum)), 4.0) ** (-exponent / 2.0)
     noise = irfft(spectrum, size)[:num_samples]
-    return (noise / (np.sqrt(np.mean(noise**2)) + 1e-9)).astype(np.float32)
+    return np.asarray(noise / (np.sqrt(np.mean(noise**2)) + 1e-9), np.float32)
 
 
 def mix_noise(waveform: Wave, noise: Wave, snr_db: float) -> Wave:
@@ -84,7 +84,7 @@ def mix_noise(waveform: Wave, noise: Wave, snr_db: float) -> Wave:
     Returns:
         float32 (num_samples,); peaks may leave [-1, 1].
     """
-    return waveform + noise * level_of(waveform) * 10.0 ** (-snr_db / 20.0)
+    return np.asarray(waveform + noise * level_of(waveform) * 10.0 ** (-snr_db / 20.0))
 
 
 def reverberant_tail(num_samples: int, sampling_rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -107,7 +107,7 @@ def room_response(tail: NDArray[np.float64], direct_db: float) -> Wave:
     """
     response = tail * (10.0 ** (-direct_db / 20.0) / np.sqrt(np.sum(tail**2) + 1e-9))
     response[0] = 1.0
-    return response.astype(np.float32)
+    return np.asarray(response, np.float32)
 
 
 def reverberate(waveform: Wave, response: Wave) -> Wave:

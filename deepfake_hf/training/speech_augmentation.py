@@ -3,12 +3,14 @@
 By default the cheap ones: speed, room, equaliser and band limit (all filters in one pass through the Fourier domain),
 coloured or impulsive noise by SNR (after RawBoost, Tak et al. 2022, arXiv:2111.04433) and clipping. Codecs are already
 in the twin cache (``speech_data``), since encoding while training costs more than the training step of a small net;
-``p_codec`` is for sound from elsewhere. Masks on spectrograms come after the processor: ``speech_effects.spec_augment``.
+``p_codec`` is for sound from elsewhere. Masks on spectrograms come after the processor:
+``speech_effects.spec_augment``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +78,7 @@ class SpeechAugmentation:
         Returns:
             float32, finite; (num_samples,) unless the speed was changed.
         """
-        x = waveform
+        x: NDArray[Any] = waveform
         if rng.random() < self.p_speed:
             x = resample_poly(x, *_SPEEDS[int(rng.integers(len(_SPEEDS)))]).astype(np.float32)
         x = self._filters(x, sampling_rate, rng)

@@ -164,9 +164,7 @@ def spec_augment(
     """
     from torchaudio.transforms import SpecAugment
 
-    mask = SpecAugment(
-        time_masks, max_time, bin_masks, max_bins, iid_masks=True, p=max_time_share, zero_masking=True
-    )
+    mask = SpecAugment(time_masks, max_time, bin_masks, max_bins, iid_masks=True, p=max_time_share, zero_masking=True)
     masked = input_values.clone()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**31)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -45,7 +47,7 @@ def test_ladders_of_pictures(name: str) -> None:
         assert first.shape == rgb.shape and first.dtype == np.uint8
         assert np.array_equal(first, second)
     distances = [distance(rgb, changed) for changed in made]
-    assert all(near < far for near, far in zip(distances, distances[1:], strict=False)), distances
+    assert all(near < far for near, far in pairwise(distances)), distances
     assert distances[0] < 25
 
 
@@ -118,7 +120,7 @@ def test_what_cannot_be_done_is_refused() -> None:
         lambda: blur_picture(rgb, 4),
         lambda: pixelate(rgb, 0),
     ):
-        with pytest.raises(UsageError, match="for example|For example"):
+        with pytest.raises(UsageError, match="For example"):
             refused()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from media_making import chirp, sine
@@ -57,7 +59,7 @@ def test_ladders_of_sound(name: str) -> None:
         farness = [1 - float(np.corrcoef(sound, changed)[0, 1]) for changed in made]
     else:
         farness = [abs(len(changed) - len(sound)) for changed in made]
-    assert all(near <= far for near, far in zip(farness, farness[1:], strict=False)), farness
+    assert all(near <= far for near, far in pairwise(farness)), farness
     assert len(made) == 1 or farness[0] < farness[-1]
 
 
