@@ -178,7 +178,7 @@ class CropsScorer:
 def _decoded(crop: Crop) -> NDArray[np.uint8] | None:
     try:
         with Image.open(io.BytesIO(crop.data)) as picture:
-            return np.asarray(picture.convert("RGB"), np.uint8)
+            return np.array(picture.convert("RGB"), np.uint8)
     except (OSError, ValueError, SyntaxError):
         return None
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from deepfake_hf.data.manifest import ManifestRow
 from deepfake_hf.errors import DataError, UsageError
+from deepfake_hf.evaluation import intervals, metrics
 from deepfake_hf.evaluation.intervals import auc_interval, share_interval
 from deepfake_hf.evaluation.metrics import auc, bootstrap_interval
 from deepfake_hf.evaluation.robustness import Answer, Item, ScoreFile, StepFigures, draw, run_robustness, step_figures
@@ -59,7 +60,9 @@ def test_steps_that_are_not_for_an_item_are_left_out() -> None:
     assert nothing.scored == 0.0 and nothing.auc is None and nothing.flips is None
 
 
-def test_the_fast_interval_is_the_slow_one() -> None:
+def test_the_fast_interval_is_the_slow_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (intervals, metrics):
+        monkeypatch.setattr(module, "BOOTSTRAP_ROUNDS", 200)
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 40)
     scores = np.round(rng.normal(labels, 1.0), 1)  # with ties

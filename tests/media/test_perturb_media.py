@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from media_making import chirp, grey_number, make_sound, make_video, sine
+from media_making import chirp, grey_number, loop_packets, make_sound, make_video, sine
 from PIL import Image
 
 from deepfake_hf.media import AtRate, EveryNth, Random, probe, read_audio, read_frames, read_image
@@ -130,3 +132,34 @@ def test_random_frames_of_a_file(video: Path) -> None:
     assert [index // 5 for index in chosen] == [0, 1, 2, 3]
     others = {tuple(frame.index for frame in read_frames(video, Random(4, seed=seed))) for seed in range(6)}
     assert len(others) > 3
+
+
+COPY = """
+import resource, sys
+from pathlib import Path
+from deepfake_hf.media import AtRate, probe
+from deepfake_hf.media.perturb_grid import choose
+from deepfake_hf.media.perturb_media import write_perturbed
+source, folder, name = sys.argv[1:]
+(step,) = choose([name], [1])
+write_perturbed(Path(source), Path(folder), probe(source), step, AtRate(2), 0)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak_kib(source: Path, folder: Path, name: str) -> int:
+    command = [sys.executable, "-c", COPY, str(source), str(folder), name]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.bench
+@pytest.mark.slow
+def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 255, (180, 320, 3), dtype=np.uint8)
+    few = make_video(tmp_path / "few.mp4", 40, (320, 180), fps=20, pictures=noise, options={"preset": "ultrafast"})
+    many = loop_packets(few, tmp_path / "many.mp4", 10)
+    assert peak_kib(many, tmp_path, "h264") < 1.2 * peak_kib(few, tmp_path, "h264")
+    short = make_sound(tmp_path / "short.wav", rng.normal(0, 0.1, 16000 * 130).astype(np.float32), 16000)
+    long = make_sound(tmp_path / "long.wav", rng.normal(0, 0.1, 16000 * 800).astype(np.float32), 16000)
+    assert peak_kib(long, tmp_path, "white_noise") < 1.2 * peak_kib(short, tmp_path, "white_noise")
