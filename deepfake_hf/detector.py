@@ -31,6 +31,7 @@ from deepfake_hf.media import (
     AtRate,
     EveryNth,
     Limits,
+    Random,
     Sampling,
     Uniform,
     probe,
@@ -366,7 +367,7 @@ def _step_s(sampling: Sampling, info: MediaInfo) -> float:
         return max(1.0 / sampling.fps, 1.0 / fps)
     if isinstance(sampling, EveryNth):
         return sampling.n / fps
-    assert isinstance(sampling, Uniform)
+    assert isinstance(sampling, (Uniform, Random))
     return (info.duration_s or 1.0) / max(1, sampling.frames)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from deepfake_hf.media.frames import FrameReader, read_frames
 from deepfake_hf.media.hashing import sha256_of
 from deepfake_hf.media.limits import Limits
-from deepfake_hf.media.perturb import codec_roundtrip, h264_roundtrip, recompress_jpeg, resize_factor
+from deepfake_hf.media.perturb_clip import h264_roundtrip
+from deepfake_hf.media.perturb_picture import recompress_jpeg, resize_factor
+from deepfake_hf.media.perturb_sound import codec_roundtrip
 from deepfake_hf.media.pictures import read_image
 from deepfake_hf.media.probe import probe
-from deepfake_hf.media.sampling import AtRate, EveryNth, Sampling, Uniform
+from deepfake_hf.media.sampling import AtRate, EveryNth, Random, Sampling, Uniform
 from deepfake_hf.media.sound import AudioReader, read_audio
 from deepfake_hf.media.write import write_video
 from deepfake_hf.media.write_sound import AudioCodec, encode_audio, write_audio
@@ -20,6 +22,7 @@ __all__ = [
     "EveryNth",
     "FrameReader",
     "Limits",
+    "Random",
     "Sampling",
     "Uniform",
     "codec_roundtrip",

@@ -10,7 +10,7 @@ from deepfake_hf.media.decode_animation import AnimationDecoder
 from deepfake_hf.media.decode_video import VideoDecoder
 from deepfake_hf.media.limits import Limits
 from deepfake_hf.media.probe import probe
-from deepfake_hf.media.sampling import Sampling, Uniform, make_picker
+from deepfake_hf.media.sampling import Random, Sampling, Uniform, make_picker
 from deepfake_hf.media.shots import Shot, ShotSource
 from deepfake_hf.media.signature import Signature, check_file, signature_of
 from deepfake_hf.types import Frame, MediaInfo, MediaKind
@@ -53,7 +53,7 @@ class FrameReader(Iterator[Frame]):
         self._walk.close()
 
     def _sampled(self, sampling: Sampling) -> Generator[Frame, None, None]:
-        times_s = self._source.timestamps() if isinstance(sampling, Uniform) else None
+        times_s = self._source.timestamps() if isinstance(sampling, (Uniform, Random)) else None
         picker = make_picker(sampling, times_s)
         passed: Shot | None = None  # the last frame decoded and not kept; stands in where the end does not decode
         for index, shot in enumerate(self._source.shots()):
@@ -84,8 +84,9 @@ def read_frames(
 
     Args:
         path: The file.
-        sampling: ``Uniform(frames)``, ``EveryNth(n)`` or ``AtRate(fps)``. ``Uniform`` reads the packets' timestamps
-            first (no decoding), since the header's duration may be missing or wrong.
+        sampling: ``Uniform(frames)``, ``EveryNth(n)``, ``AtRate(fps)`` or ``Random(frames, seed)``. ``Uniform`` and
+            ``Random`` read the packets' timestamps first (no decoding), since the header's duration may be missing
+            or wrong.
         limits: Defaults to ``Limits()``; they hold while decoding too.
         info: The file's probe, where it was made already; None probes it now.
         max_side_px: Shrink frames so that the longer side is at most this, while converting; None keeps the size.

@@ -1,4 +1,4 @@
-"""Which frames to keep: three modes and their arithmetic on true timestamps (pure: no file, no decoder)."""
+"""Which frames to keep: four modes and their arithmetic on true timestamps (pure: no file, no decoder)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,21 @@ class AtRate:
         _check("AtRate", "fps", self.fps, whole=False)
 
 
-Sampling = Uniform | EveryNth | AtRate
+@dataclass(frozen=True)
+class Random:
+    """``frames`` frames at random across the clip, one in each of as many equal parts of it; all where there are fewer.
+
+    For training: the same seed gives the same frames.
+    """
+
+    frames: int
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check("Random", "frames", self.frames, whole=True)
+
+
+Sampling = Uniform | EveryNth | AtRate | Random
 
 
 def _check(mode: str, name: str, value: float, *, whole: bool) -> None:
@@ -82,6 +96,22 @@ def uniform_indices(pts_s: NDArray[np.float64], frames: int) -> NDArray[np.int64
     steps = np.arange(wanted)
     rising = np.maximum.accumulate(nearest - steps) + steps  # strictly rising, maybe past the end
     return np.minimum(rising, count - wanted + steps).astype(np.int64)
+
+
+def random_indices(num_available: int, frames: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Choose frames at random across a clip: one in each of equal parts, so that none of the clip is left out.
+
+    Args:
+        num_available: N, the frames there are.
+        frames: How many are wanted.
+        rng: Draws them.
+
+    Returns:
+        int64 (min(N, frames),), strictly rising. Every frame can be drawn.
+    """
+    wanted = min(num_available, frames)
+    edges = np.arange(wanted + 1) * num_available // max(wanted, 1)  # (wanted + 1,), parts of one frame or more
+    return rng.integers(edges[:-1], edges[1:]).astype(np.int64) if wanted else np.empty(0, np.int64)
 
 
 class Picker(Protocol):
@@ -124,7 +154,7 @@ class _RatePicker:
         return False
 
 
-class _UniformPicker:
+class _TimesPicker:
     def __init__(self, targets_s: NDArray[np.float64]) -> None:
         self._targets_s = targets_s
         self._next = 0
@@ -145,15 +175,19 @@ def make_picker(sampling: Sampling, pts_s: NDArray[np.float64] | None = None) ->
 
     Args:
         sampling: The mode.
-        pts_s: float64 (N,), every frame's timestamp in seconds, rising; needed by ``Uniform`` alone.
+        pts_s: float64 (N,), every frame's timestamp in seconds, rising; needed by ``Uniform`` and ``Random`` alone.
 
     Raises:
-        UsageError: ``Uniform`` without timestamps.
+        UsageError: ``Uniform`` or ``Random`` without timestamps.
     """
     if isinstance(sampling, EveryNth):
         return _NthPicker(sampling.n)
     if isinstance(sampling, AtRate):
         return _RatePicker(sampling.fps)
     if pts_s is None:
-        raise UsageError("Uniform sampling", "it needs the timestamps of the whole clip", "use EveryNth or AtRate")
-    return _UniformPicker(pts_s[uniform_indices(pts_s, sampling.frames)])
+        name = f"{type(sampling).__name__} sampling"
+        raise UsageError(name, "it needs the timestamps of the whole clip", "use EveryNth or AtRate")
+    if isinstance(sampling, Random):
+        rng = np.random.default_rng(sampling.seed)
+        return _TimesPicker(pts_s[random_indices(len(pts_s), sampling.frames, rng)])
+    return _TimesPicker(pts_s[uniform_indices(pts_s, sampling.frames)])

@@ -80,7 +80,7 @@ def _write_video(
         if size is None:
             size = video.width, video.height = width, height
             video.pix_fmt = "yuv420p"
-            video.colorspace = _BT709 if height > _SD_LINES else _BT601
+            video.colorspace = colour_space(height)
         if (width, height) != size or not pts_s > last_s:
             raise UsageError(
                 name,
@@ -90,7 +90,9 @@ def _write_video(
         last_s = pts_s
         if sound is not None:
             sound.advance(pts_s)  # sound goes along, so that nothing piles up in the muxer
-        container.mux(video.encode(_video_frame(rgb[:height, :width], pts_s)))
+        frame = yuv_frame(rgb[:height, :width])
+        frame.pts, frame.time_base = round(pts_s / _VIDEO_TICK), _VIDEO_TICK
+        container.mux(video.encode(frame))
     if size is None:
         raise UsageError(name, "there are no frames to write", "give at least one frame")
     container.mux(video.encode(None))
@@ -98,10 +100,13 @@ def _write_video(
         sound.finish()
 
 
-def _video_frame(rgb: NDArray[np.uint8], pts_s: float) -> VideoFrame:
+def colour_space(height: int) -> int:
+    """The tag of what ``yuv_frame`` makes of a picture this high (AVColorSpace)."""
+    return _BT709 if height > _SD_LINES else _BT601
+
+
+def yuv_frame(rgb: NDArray[np.uint8]) -> VideoFrame:
+    """uint8 (H, W, 3) with even sides as 4:2:0 in the colours that players take for its height, without a time."""
     space = "ITU709" if rgb.shape[0] > _SD_LINES else "ITU601"
     picture = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-    frame = picture.reformat(format="yuv420p", dst_colorspace=space)
-    frame.pts = round(pts_s / _VIDEO_TICK)
-    frame.time_base = _VIDEO_TICK
-    return frame
+    return picture.reformat(format="yuv420p", dst_colorspace=space)

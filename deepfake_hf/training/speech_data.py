@@ -26,24 +26,15 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from deepfake_hf.errors import DataError
-from deepfake_hf.media import AudioCodec, codec_roundtrip, read_audio
+from deepfake_hf.media import read_audio
 from deepfake_hf.synthesis.vocoders import resampling_path, vocode
+from deepfake_hf.training.speech_effects import random_codec
 
 SAMPLING_RATE: Final = 16_000
 GENUINE: Final = "genuine"
 FAST_GENERATORS: Final = (
     "world", "world_coarse", "griffin_lim", "griffin_lim_linear", "mel_magnitude", "phase_drift", "lpc", "cepstral",
 )  # fmt: skip
-CODECS: Final[tuple[tuple[AudioCodec, tuple[int, int] | None], ...]] = (  # name, range of bit rates in bit/s
-    ("mp3", (24_000, 128_000)),
-    ("mp3", (48_000, 128_000)),
-    ("aac", (24_000, 128_000)),
-    ("aac", (48_000, 128_000)),
-    ("opus", (12_000, 64_000)),
-    ("opus", (24_000, 64_000)),
-    ("pcm_mulaw", None),
-    ("pcm_alaw", None),
-)
 Wave = NDArray[np.float32]
 Split = Literal["train", "dev", "validation"]
 
@@ -247,12 +238,8 @@ def _make_codec_version(cache_dir: Path, clip: SpeechClip, name: str, version: i
 
 def through_codec(waveform: Wave, seed: int) -> Wave:
     """Send a wave through one of ``CODECS`` at a random bit rate: float32 (num_samples,), the length it came with."""
-    rng = np.random.default_rng(seed)
-    codec, limits = CODECS[int(rng.integers(len(CODECS)))]
-    bit_rate = None
-    if limits is not None:
-        bit_rate = round(float(np.exp(rng.uniform(*np.log(limits)))) / 1000) * 1000
-    return fit_length(codec_roundtrip(waveform, SAMPLING_RATE, codec, bit_rate), len(waveform))
+    coded = random_codec(waveform, SAMPLING_RATE, np.random.default_rng(seed))
+    return fit_length(coded, len(waveform))
 
 
 def fit_length(waveform: Wave, num_samples: int) -> Wave:

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepfake_hf.errors import UsageError
-from deepfake_hf.media.sampling import AtRate, EveryNth, Sampling, Uniform, make_picker, uniform_indices
+from deepfake_hf.media.sampling import (
+    AtRate,
+    EveryNth,
+    Random,
+    Sampling,
+    Uniform,
+    make_picker,
+    random_indices,
+    uniform_indices,
+)
 
 gaps_s = st.lists(st.floats(0.001, 2.0), min_size=0, max_size=120)
 
@@ -20,7 +29,7 @@ def rising(gaps: list[float]) -> np.ndarray:
 
 
 def kept(sampling: Sampling, pts_s: np.ndarray) -> list[int]:
-    picker = make_picker(sampling, pts_s if isinstance(sampling, Uniform) else None)
+    picker = make_picker(sampling, pts_s if isinstance(sampling, (Uniform, Random)) else None)
     return [index for index, time_s in enumerate(pts_s) if picker.keep(index, float(time_s))]
 
 
@@ -34,6 +43,22 @@ def test_uniform_gives_the_wanted_number_from_first_to_last(gaps: list[float], f
         assert chosen[0] == 0
         assert chosen[-1] == len(pts_s) - 1
     assert kept(Uniform(frames), pts_s) == chosen.tolist()
+
+
+@given(gaps_s, st.integers(1, 64), st.integers(0, 9))
+def test_random_gives_one_frame_of_each_part(gaps: list[float], frames: int, seed: int) -> None:
+    pts_s = rising(gaps)
+    chosen = random_indices(len(pts_s), frames, np.random.default_rng(seed))
+    wanted = min(len(pts_s), frames)
+    assert len(chosen) == wanted and (np.diff(chosen) > 0).all()
+    assert all(len(pts_s) * i // wanted <= index < len(pts_s) * (i + 1) // wanted for i, index in enumerate(chosen))
+    assert kept(Random(frames, seed), pts_s) == chosen.tolist()
+
+
+def test_random_reaches_every_frame() -> None:
+    draws = [random_indices(10, 3, np.random.default_rng(seed)) for seed in range(200)]
+    assert set(np.concatenate(draws).tolist()) == set(range(10))
+    assert len(random_indices(0, 3, np.random.default_rng(0))) == 0
 
 
 @given(st.integers(2, 400), st.integers(2, 32), st.sampled_from([23.976, 25.0, 29.97, 30.0, 60.0]))
