@@ -82,10 +82,11 @@ def load_checkpoint(
     """
     folder = run / CHECKPOINT
     progress: dict[str, Any] = json.loads((folder / _PROGRESS).read_text())
-    if progress["processes"] != accelerator.num_processes:
+    had = progress.pop("processes")
+    if had != accelerator.num_processes:
         raise UsageError(
             f"--resume with {accelerator.num_processes} processes",
-            f"the run had {progress['processes']}, and each has random states of its own",
+            f"the run had {had}, and each has random states of its own",
             "start as many",
         )
     accelerator.load_state(str(folder))

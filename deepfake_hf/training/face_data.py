@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,8 +33,8 @@ COLUMNS = ["image", "label", "source_video", "landmarks_xy", "split"]
 
 @dataclass(frozen=True)
 class FaceRow:
-    """One stored crop: its encoded bytes or its file, label, genuine source video, 68 landmarks in pixels of the crop or
-    None, and how it was made."""
+    """One stored crop: its encoded bytes or its file, label, genuine source video, 68 landmarks in pixels of the crop
+    or None, and how it was made."""
 
     encoded: bytes | Path
     label: int
@@ -48,7 +49,7 @@ class FaceRow:
             raise DataError(f"the crop {self.encoded} cannot be read", str(error), "check the manifest") from None
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
         if picture is None:
-            name = f"a crop of {self.source}" if isinstance(self.encoded, bytes) else f"the crop {self.encoded}"
+            name = f"the crop {os.fspath(self.encoded)!s}" if not isinstance(self.encoded, bytes) else f"a crop of {self.source}"
             raise DataError(f"{name} cannot be read", "it is no picture", "make the crops again")
         return np.ascontiguousarray(picture[..., ::-1], dtype=np.uint8)
 

@@ -196,11 +196,7 @@ class Run:
 
     def _after_step(self, loss: float) -> None:
         if not math.isfinite(loss):
-            raise DataError(
-                f"the loss at step {self.at.step + 1} is {loss}",
-                "training has diverged",
-                "lower optimiser.learning_rate, set loop.clip_norm, or train in fp32",
-            )
+            raise self._diverged(f"the loss at step {self.at.step + 1} is {loss}")
         if not isinstance(self.schedule, ReduceLROnPlateau) and not self.accelerator.optimizer_step_was_skipped:
             self.schedule.step()
         if self.average is not None:
@@ -208,6 +204,10 @@ class Run:
         self.at.step += 1
         self.at.recent.append(loss)
         self.at.since.append(loss)
+
+    def _diverged(self, what: str) -> DataError:
+        mend = "lower optimiser.learning_rate, set loop.clip_norm, or train in fp32"
+        return DataError(what, "training has diverged", mend)
 
     def _all(self, losses: list[float]) -> float:
         """Mean over steps; each process holds its share of every step's loss."""
@@ -266,7 +266,10 @@ class Run:
         pairs = list(zip(mine, values.tolist(), strict=True))
         if processes > 1:
             pairs = gather_object(pairs)
-        return np.array([value for _, value in sorted(pairs)])
+        scores = np.array([value for _, value in sorted(pairs)])
+        if not np.isfinite(scores).all():
+            raise self._diverged(f"scores after step {self.at.step} are not finite")
+        return scores
 
     def _evaluate(self) -> bool:
         """Score what is held out, keep the best weights; whether the run has waited long enough for better ones."""

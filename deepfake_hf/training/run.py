@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from accelerate.utils import set_seed
 
 from deepfake_hf.errors import UsageError
@@ -35,6 +36,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         DataError: Data that can't be trained on.
         MissingDependencyError: Weights or a tracker that are not here.
     """
+    transformers.utils.logging.disable_progress_bar()  # of every file it writes
     first, second = phases(config)
     if second is None:
         return _phase(first, resume)
@@ -78,17 +80,17 @@ def _phase(config: TrainConfig, resume: bool) -> Path:
 
 
 def build_stage(config: TrainConfig) -> Stage:
-    """The stage that the settings ask for.
+    """The stage that the settings ask for, its data read; raises as :func:`stage_class` and the stages do."""
+    stage: Stage = stage_class(config)(config)
+    return stage
+
+
+def stage_class(config: TrainConfig) -> Any:
+    """Which stage goes with preset and source.
 
     Raises:
-        UsageError: No stage goes with this preset and source, or an option that can't act.
+        UsageError: None, or an option can't act in it.
     """
-    kind = _stage_class(config)
-    refuse_unused(config, kind.uses, f"{config.stage} of {config.preset} from {config.data.source}")
-    return kind(config)
-
-
-def _stage_class(config: TrainConfig) -> Any:
     preset = PRESETS.get(config.preset)
     if preset is None and config.stage != "landmarks":
         raise UsageError(f"--preset {config.preset}", "there is no such row", f"choose of {', '.join(PRESETS)}")
@@ -130,7 +132,9 @@ def _stage_class(config: TrainConfig) -> Any:
             f"{config.stage} of {own_kind} systems does not read it",
             f"give {' or '.join(sources)}",
         )
-    return sources[config.data.source]
+    kind = sources[config.data.source]
+    refuse_unused(config, kind.uses, f"{config.stage} of {config.preset} from {config.data.source}")
+    return kind
 
 
 def set_threads(count: int | None) -> None:

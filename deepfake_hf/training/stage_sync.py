@@ -112,7 +112,7 @@ class SyncStage(Stage):
         return [(index, number, step) for number, index in enumerate(self.order(step))]
 
     def make(self, key: tuple[int, int, int]) -> tuple[Tensor, Tensor, Tensor]:
-        """The look float32 (3, F, S, S), its own sound and the shifted one, float32 (1, num_coefficients, num_steps)."""
+        """The look float32 (3, F, S, S), its own sound and the shifted one, float32 (1, coefficients, steps)."""
         index, number, step = key
         rng = np.random.default_rng([self.config.seed, step, number, index])
         clip = self.clips["train"][index]
@@ -157,6 +157,14 @@ class SyncStage(Stage):
             return np.asarray(distances.double().cpu().numpy()) - self.model.config.margin / 2
 
         return in_chunks(len(items), 32, part)
+
+    def figures(self, scores: NDArray[np.float64], held: HeldOut, step: int) -> dict[str, float]:
+        """``loss`` is the contrastive one, as in training."""
+        margin = self.model.config.margin
+        distances = scores + margin / 2
+        apart = np.maximum(margin - distances, 0.0) ** 2
+        loss = np.where(held.labels == REAL, distances**2, apart).mean() / 2
+        return {**super().figures(scores, held, step), "loss": float(loss)}
 
     def save_processor(self, folder: Path) -> None:
         side = self.model.config.image_size

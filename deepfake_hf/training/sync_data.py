@@ -72,18 +72,19 @@ def read_sync_clip(
     mouths = _mouths(row, side, detector)
     first_s = row.start_s or 0.0
     cepstra = _cepstra(row.path, first_s, len(mouths), num_coefficients)
-    found = cepstra is not None and len(mouths) > 0
-    clip = SyncClip(mouths, cepstra) if cepstra is not None and found else None
+    if cepstra is None:  # noted, so that the film is not looked through again
+        mouths, cepstra = mouths[:0], np.zeros((num_coefficients, 0), np.float32)
     cache.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.part.npz")
-    np.savez(partial, mouths=mouths if found else mouths[:0], cepstra=cepstra if clip is not None else np.zeros((1, 0)))
+    np.savez(partial, mouths=mouths, cepstra=cepstra)
     partial.replace(path)
-    return clip
+    return SyncClip(mouths, cepstra) if len(mouths) else None
 
 
 def _mouths(row: ManifestRow, side: int, detector: FaceDetector) -> NDArray[np.uint8]:
     """Mouth crops of every moment up to the last, held over where the film has no frame of its own."""
-    frames, looks = [], []
+    frames: list[tuple[int, NDArray[np.uint8]]] = []
+    looks: list[tuple[float, ...]] = []
     for frame in read_frames(row.path, AtRate(FRAMES_PER_SECOND)):
         if row.start_s is not None and frame.pts_s < row.start_s:
             continue
@@ -111,7 +112,7 @@ def _mouths(row: ManifestRow, side: int, detector: FaceDetector) -> NDArray[np.u
         crop = cv2.warpAffine(rgb, matrix, (side, side), flags=way, borderMode=cv2.BORDER_REPLICATE)
         made[place] = np.asarray(crop, np.uint8)
     places = sorted(made)
-    last = [places[max(np.searchsorted(places, i, side="right") - 1, 0)] for i in range(places[-1] + 1)]
+    last = [places[max(int(np.searchsorted(places, i, side="right")) - 1, 0)] for i in range(places[-1] + 1)]
     return np.stack([made[place] for place in last])
 
 
