@@ -42,15 +42,19 @@ class FaceRow:
     landmarks_xy: NDArray[np.float32] | None
     method: str = ""
 
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"a crop of {self.source}" if isinstance(self.encoded, bytes) else os.fspath(self.encoded)
+
     def rgb(self) -> NDArray[np.uint8]:
         try:
             data = self.encoded if isinstance(self.encoded, bytes) else self.encoded.read_bytes()
         except OSError as error:
-            raise DataError(f"the crop {self.encoded} cannot be read", str(error), "check the manifest") from None
+            raise DataError(f"{self.name} cannot be read", str(error), "check the manifest") from None
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
         if picture is None:
-            name = f"the crop {os.fspath(self.encoded)!s}" if not isinstance(self.encoded, bytes) else f"a crop of {self.source}"
-            raise DataError(f"{name} cannot be read", "it is no picture", "make the crops again")
+            raise DataError(f"{self.name} cannot be read", "it is no picture", "make the crops again")
         return np.ascontiguousarray(picture[..., ::-1], dtype=np.uint8)
 
 

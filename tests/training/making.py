@@ -57,7 +57,7 @@ def crop_manifest(folder: Path, tracks: int = 8, frames: int = 4, labels: tuple[
             place.mkdir(parents=True)
             for frame in range(frames - track % 2):
                 (place / f"{frame:03d}.png").write_bytes(picture(10 * track + frame, bool(label), "PNG"))
-                split = "validation" if track % 2 and track > 1 or track == 4 else "train"
+                split = "validation" if (track % 2 and track > 1) or track == 4 else "train"
                 method = f"m{track % 3}" if label else ""
                 rows.append(ManifestRow(str(place / f"{frame:03d}.png"), label, "made", method, "", f"s{track}", split))
     write_manifest(folder / "manifest.csv", rows)

@@ -33,7 +33,17 @@ def start(command: list[str], config: Path, out: Path, *more: str) -> None:
 def test_two_processes_equal_one(tmp_path: Path) -> None:
     data = face_shards(tmp_path)
     # without batch norm, whose statistics each process takes of its own part
-    config = plain(tiny(data, tmp_path, "backbone=test_convnext", "model.dropout=0", "data.batch=5", "loop.steps=4", "loop.accumulate=2"))
+    config = plain(
+        tiny(
+            data,
+            tmp_path,
+            "backbone=test_convnext",
+            "model.dropout=0",
+            "data.batch=5",
+            "loop.steps=4",
+            "loop.accumulate=2",
+        )
+    )
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(config))
     two = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     start([], tmp_path / "settings.yaml", tmp_path / "one")
@@ -47,7 +57,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
         for name in ("loss", "auc", "f1", "held_out_loss"):
             assert one.get(name) == pytest.approx(other.get(name), abs=1e-4), name
     weights = [load_file(tmp_path / run / "last" / "model.safetensors") for run in ("one", "two")]
-    assert all(torch.allclose(tensor, weights[1][name], atol=1e-4) for name, tensor in weights[0].items())
+    assert all(torch.allclose(tensor, weights[1][name], atol=2e-4) for name, tensor in weights[0].items())
     # and a run of two goes on from its checkpoint as two
     start(two, tmp_path / "settings.yaml", tmp_path / "parts", "--set", "loop.minutes=0")
     start(two, tmp_path / "settings.yaml", tmp_path / "parts", "--resume")

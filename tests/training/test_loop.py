@@ -83,9 +83,8 @@ def test_resume_ends_with_the_same_weights_bit_by_bit(
     for name in ("last", "model"):
         whole, parts = (load_file(tmp_path / run / name / "model.safetensors") for run in ("whole", "parts"))
         assert all(torch.equal(tensor, parts[key]) for key, tensor in whole.items())
-    logs = [[{k: v for k, v in line.items() if k != "seconds"} for line in lines(tmp_path / run, "evaluation")] for run in
-            ("whole", "parts")]  # fmt: skip
-    assert logs[0] == logs[1]
+    logs = [lines(tmp_path / run, "evaluation") for run in ("whole", "parts")]
+    assert [{**line, "seconds": 0} for line in logs[0]] == [{**line, "seconds": 0} for line in logs[1]]
 
 
 def test_a_run_out_of_time_can_go_on(data: Path, tmp_path: Path) -> None:
@@ -99,11 +98,18 @@ def test_a_run_out_of_time_can_go_on(data: Path, tmp_path: Path) -> None:
 
 def test_accumulated_parts_make_the_same_step(data: Path, tmp_path: Path) -> None:
     # without batch norm, a step is the same in one part or in three of unequal size
-    asked = ("backbone=test_convnext", "model.dropout=0", "loop.steps=3", "data.batch=5", "data.self_blends=1", "loop.evaluate_every=3")
+    asked = (
+        "backbone=test_convnext",
+        "model.dropout=0",
+        "loop.steps=3",
+        "data.batch=5",
+        "data.self_blends=1",
+        "loop.evaluate_every=3",
+    )
     train(tiny(data, tmp_path / "one", *asked))
     train(tiny(data, tmp_path / "three", *asked, "loop.accumulate=3"))
     one, three = (load_file(tmp_path / run / "last" / "model.safetensors") for run in ("one", "three"))
-    assert all(torch.allclose(tensor, three[key], atol=2e-5) for key, tensor in one.items())
+    assert all(torch.allclose(tensor, three[key], atol=2e-4) for key, tensor in one.items())
     losses = [lines(tmp_path / run, "training")[-1]["loss"] for run in ("one", "three")]
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
 

@@ -32,7 +32,6 @@ from deepfake_hf.types import AudioTrack
 from tests.training.noise_cache import RATE, noise_cache
 
 
-
 def recipe(cache: Path, out: Path, *settings: str) -> TrainConfig:
     given = ["preset=tiny_audio_for_tests", "data.batch=2", "data.window_s=[0.4, 0.5]", "loop.steps=6", "seed=1"]
     more = ["loop.evaluate_every=3", "loop.precision=fp32", "loop.workers=0", "data.leave_out=griffin_lim", *settings]
