@@ -14,17 +14,11 @@ from deepfake_hf.errors import UsageError
 from deepfake_hf.models.build import CLASSES
 from deepfake_hf.models.modeling_frame import load_backbone_state
 from deepfake_hf.models.presets import PRESETS, Preset
-from deepfake_hf.processing import ClipVideoProcessor, SpectrogramFeatureExtractor, WaveformFeatureExtractor
+from deepfake_hf.processing import PROCESSORS, SpectrogramFeatureExtractor
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 from deepfake_hf.training.backbones import backbone_weights, default_source
 from deepfake_hf.training.config import TrainConfig
 
-_PROCESSORS: Final[dict[str, Any]] = {
-    "frame": FaceImageProcessor,
-    "clip": ClipVideoProcessor,
-    "audio": SpectrogramFeatureExtractor,
-    "waveform": WaveformFeatureExtractor,
-}
 _WORDS: Final = {"frame": "frame", "clip": "clip", "audio": "audio", "waveform": "audio", "sync": "sync"}
 
 
@@ -59,7 +53,7 @@ def start_model(
         kinds: Which systems are meant.
 
     Returns:
-        Both; of a system without a processor (sync) the row's constants take its place.
+        Both.
 
     Raises:
         UsageError: The preset is none of these, a change can't be, or the weights do not fit the backbone.
@@ -96,8 +90,9 @@ def start_model(
     if "size" in constants:
         side = model.config.image_size
         constants["size"] = {"height": side, "width": side}
-    kind = _PROCESSORS.get(preset.kind)
-    return model, constants if kind is None else kind(**constants)
+    for shared in {"image_size", "num_frames", "num_coefficients"} & set(constants):
+        constants[shared] = getattr(model.config, shared)
+    return model, PROCESSORS[preset.kind](**constants)
 
 
 def start_of_run(config: TrainConfig, kinds: tuple[str, ...]) -> tuple[PreTrainedModel, Any]:

@@ -5,7 +5,6 @@ Source: Chung & Zisserman 2016 (doi:10.1007/978-3-319-54427-4_19), section 3.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -45,7 +44,7 @@ class SyncStage(Stage):
         data = config.data
         if data.balance != "none":
             raise UsageError(f"data.balance {data.balance}", "every film is in sync with itself", "set it to none")
-        self.model, self.constants = start_of_run(config, ("sync",))
+        self.model, self.processor = start_of_run(config, ("sync",))
         net = self.model.config
         if net.num_steps != STEPS_PER_FRAME * net.num_frames:
             raise UsageError(
@@ -167,6 +166,4 @@ class SyncStage(Stage):
         return {**super().figures(scores, held, step), "loss": float(loss)}
 
     def save_processor(self, folder: Path) -> None:
-        side = self.model.config.image_size
-        facts = {**self.constants, "size": {"height": side, "width": side}, "crop": "mouth, 0.75 face widths wide"}
-        (folder / "sync_input.json").write_text(json.dumps(facts, indent=2) + "\n")
+        self.processor.save_pretrained(folder)

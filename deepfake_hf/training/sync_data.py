@@ -11,14 +11,13 @@ from typing import Final
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torchaudio.transforms import MFCC
 
 from deepfake_hf.data import ManifestRow
 from deepfake_hf.faces import FaceDetector
 from deepfake_hf.faces.boxes import area
 from deepfake_hf.media import AtRate, read_audio, read_frames
+from deepfake_hf.processing.feature_extraction_lip_sync import cepstra
 
 FRAMES_PER_SECOND: Final = 25
 STEPS_PER_FRAME: Final = 4  # of cepstra, 100 a second
@@ -29,8 +28,8 @@ _WIDTHS: Final = 0.75  # side of a mouth crop in widths of the face
 
 @dataclass(frozen=True)
 class SyncClip:
-    """``mouths`` uint8 (N, S, S, 3), frame i at i / 25 s; ``cepstra`` float32 (num_coefficients, 4 N or more), column j
-    at j / 100 s, each coefficient with mean 0 and deviation 1 over the clip."""
+    """``mouths`` uint8 (N, S, S, 3), frame i at i / 25 s; ``cepstra`` float32 (num_coefficients, L), column j
+    of the 25 ms from j / 100 s on, as ``LipSyncFeatureExtractor`` gives them."""
 
     mouths: NDArray[np.uint8]
     cepstra: NDArray[np.float32]
@@ -56,29 +55,22 @@ def read_sync_clip(
         MediaError: The film can't be read.
     """
     state = os.stat(row.path)
-    facts = [
-        os.path.abspath(row.path),
-        state.st_size,
-        state.st_mtime_ns,
-        row.start_s,
-        row.end_s,
-        side,
-        num_coefficients,
-    ]
+    file = [os.path.abspath(row.path), state.st_size, state.st_mtime_ns]
+    facts = [*file, row.start_s, row.end_s, side, num_coefficients, _LOOK_EVERY, _WIDTHS]
     path = cache / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]}.npz"
     if path.is_file():
         with np.load(path) as held:
             return SyncClip(held["mouths"], held["cepstra"]) if len(held["mouths"]) else None
     mouths = _mouths(row, side, detector)
     first_s = row.start_s or 0.0
-    cepstra = _cepstra(row.path, first_s, len(mouths), num_coefficients)
-    if cepstra is None:  # noted, so that the film is not looked through again
-        mouths, cepstra = mouths[:0], np.zeros((num_coefficients, 0), np.float32)
+    heard = _cepstra(row.path, first_s, len(mouths), num_coefficients)
+    if heard is None:  # noted, so that the film is not looked through again
+        mouths, heard = mouths[:0], np.zeros((num_coefficients, 0), np.float32)
     cache.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.part.npz")
-    np.savez(partial, mouths=mouths, cepstra=cepstra)
+    np.savez(partial, mouths=mouths, cepstra=heard)
     partial.replace(path)
-    return SyncClip(mouths, cepstra) if len(mouths) else None
+    return SyncClip(mouths, heard) if len(mouths) else None
 
 
 def _mouths(row: ManifestRow, side: int, detector: FaceDetector) -> NDArray[np.uint8]:
@@ -117,7 +109,7 @@ def _mouths(row: ManifestRow, side: int, detector: FaceDetector) -> NDArray[np.u
 
 
 def _cepstra(path: str, first_s: float, num_frames: int, count: int) -> NDArray[np.float32] | None:
-    """float32 (count, 4 * num_frames), or None where there is no sound to speak of."""
+    """float32 (count, less than 4 * num_frames), or None where there is no sound to speak of."""
     try:
         blocks = list(read_audio(path, _RATE))
     except Exception as error:
@@ -133,7 +125,4 @@ def _cepstra(path: str, first_s: float, num_frames: int, count: int) -> NDArray[
     wave = np.pad(wave[:wanted], (0, max(0, wanted - len(wave))))
     if float(np.abs(wave).max()) < 1e-4:
         return None
-    transform = MFCC(_RATE, count, melkwargs={"n_fft": 512, "win_length": 400, "hop_length": 160, "n_mels": 40})
-    values = transform(torch.from_numpy(wave)).numpy()[:, : num_frames * STEPS_PER_FRAME]  # (count, 4 N)
-    spread = np.maximum(values.std(1, keepdims=True), 1e-3)
-    return np.asarray((values - values.mean(1, keepdims=True)) / spread, np.float32)
+    return cepstra(wave.astype(np.float64), _RATE, count).T.astype(np.float32)
