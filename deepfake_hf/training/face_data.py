@@ -1,41 +1,60 @@
-"""The parquet face crops as training batches of genuine faces, their fakes and self-blends of the same pictures."""
+"""Face crops as training batches: pairs of genuine faces and their fakes, or balanced, with self-blends of some."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Final
 
 import cv2
 import numpy as np
 import pyarrow.parquet as pq
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
 
+from deepfake_hf.data import missing_files, read_manifest
 from deepfake_hf.errors import DataError
+from deepfake_hf.faces import Framing
+from deepfake_hf.hub.bundle import open_bundle
+from deepfake_hf.inference.landmarks import LandmarkFinder
 from deepfake_hf.labels import FAKE, REAL
-from deepfake_hf.processing.image_processing_face import FaceImageProcessor, normalised_crop
+from deepfake_hf.processing.image_processing_face import normalised_crop
 from deepfake_hf.synthesis.self_blend import self_blend
 from deepfake_hf.training.face_augmentation import FaceAugmentation
 
-_COLUMNS = ["image", "label", "source_video", "landmarks_xy", "split"]
+_MILD, _STRONG = FaceAugmentation(), FaceAugmentation(strong=True)
+_WHOLE_CROP: Final = Framing()
+COLUMNS = ["image", "label", "source_video", "landmarks_xy", "split"]
 
 
 @dataclass(frozen=True)
 class FaceRow:
-    """One stored crop: JPEG bytes, label, its genuine source video, 68 landmarks in pixels of the crop or None."""
+    """One stored crop: its encoded bytes or its file, label, genuine source video, 68 landmarks in pixels of the crop
+    or None, and how it was made."""
 
-    jpeg: bytes
+    encoded: bytes | Path
     label: int
     source: str
     landmarks_xy: NDArray[np.float32] | None
+    method: str = ""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"a crop of {self.source}" if isinstance(self.encoded, bytes) else os.fspath(self.encoded)
 
     def rgb(self) -> NDArray[np.uint8]:
-        picture = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR)
+        try:
+            data = self.encoded if isinstance(self.encoded, bytes) else self.encoded.read_bytes()
+        except OSError as error:
+            raise DataError(f"{self.name} cannot be read", str(error), "check the manifest") from None
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
         if picture is None:
-            raise DataError(f"a crop of {self.source} cannot be read", "it is no JPEG", "make the shards again")
+            raise DataError(f"{self.name} cannot be read", "it is no picture", "make the crops again")
         return np.ascontiguousarray(picture[..., ::-1], dtype=np.uint8)
 
 
@@ -59,89 +78,136 @@ def load_faces(folder: str | Path, part: str) -> list[FaceRow]:
         raise DataError(f"no face crops in {folder}", "it holds no .parquet file", "name the folder of the shards")
     rows = []
     for file in files:
-        table = pq.read_table(file, columns=_COLUMNS)
-        for row in table.to_pylist():
-            if (row["split"] == "validation") != (part == "validation"):
-                continue
-            if part != "validation" and is_set_aside(row["source_video"]) != (part == "dev"):
-                continue
-            points = row["landmarks_xy"]
-            landmarks = None if points is None else np.asarray(points, np.float32).reshape(68, 2)
-            rows.append(FaceRow(row["image"]["bytes"], int(row["label"]), row["source_video"], landmarks))
+        table = pq.read_table(file, columns=COLUMNS)
+        rows += [face_row(row) for row in table.to_pylist() if in_part(row, part)]
     return rows
 
 
+def in_part(row: dict[str, Any], part: str) -> bool:
+    """Whether a row of a shard belongs to ``train``, ``dev`` or ``validation``; by ``split`` and ``source_video``."""
+    if part == "validation" or row["split"] == "validation":
+        return part == row["split"]
+    return is_set_aside(row["source_video"]) == (part == "dev")
+
+
+def face_row(row: dict[str, Any]) -> FaceRow:
+    """A row of a shard as a crop."""
+    points = row["landmarks_xy"]
+    landmarks = None if points is None else np.asarray(points, np.float32).reshape(68, 2)
+    return FaceRow(row["image"]["bytes"], int(row["label"]), row["source_video"], landmarks)
+
+
+def manifest_faces(manifest: str | Path, split: str) -> list[FaceRow]:
+    """The crops of a split of a manifest, such as ``deepfake-hf data faces`` writes it.
+
+    Raises:
+        DataError: The manifest is bad, or crops are missing; names the first.
+    """
+    rows = [row for row in read_manifest(manifest) if row.split == split]
+    if gone := missing_files(rows):
+        raise DataError(f"{len(gone)} crops of {manifest} are missing", f"the first is {gone[0]}", "make them again")
+    return [FaceRow(Path(row.path), row.label, row.source or row.path, None, row.method) for row in rows]
+
+
+def with_landmarks(rows: Sequence[FaceRow]) -> list[FaceRow]:
+    """Genuine crops without landmarks get those that the embedded regressor finds in them."""
+    wanting = [i for i, row in enumerate(rows) if row.label == REAL and row.landmarks_xy is None]
+    if not wanting:
+        return list(rows)
+    folder = open_bundle().landmarks
+    if folder is None:
+        raise DataError(
+            "self-blends of crops without landmarks", "no regressor is in the box", "take shards with points"
+        )
+    finder = LandmarkFinder(folder, torch.device("cpu"))
+    made = list(rows)
+    for i in wanting:
+        rgb = rows[i].rgb()
+        whole = np.array([0, 0, rgb.shape[1], rgb.shape[0]], np.float32)
+        made[i] = replace(rows[i], landmarks_xy=finder.find(rgb, whole, _WHOLE_CROP))
+    return made
+
+
 @dataclass(frozen=True)
-class BatchPlan:
-    """How a batch is composed: pairs of a genuine face and its fake, and self-blends of some of those genuine faces."""
-
-    pairs: int = 14
-    self_blends: int = 3
-
-
-class PairedFaces(Dataset[tuple[Tensor, int]]):
-    """Items by (row, kind, step): kind 0 the stored picture, kind 1 a self-blend of it. Seeded by step and row.
+class Look:
+    """How crops come before the model: sides by step, mean and std, seed and how often they are degraded strongly.
 
     Args:
-        rows: Crops.
         sizes: Sides of the squares, each as (step at which it ends, pixels).
-        processor: Gives mean and std.
+        mean: Per channel, of pixels in [0, 1].
+        std: Likewise.
         seed: Of all that is random.
         strong_share: Of the items that get the strong augmentation; the others get the mild one.
     """
 
-    def __init__(
-        self,
-        rows: list[FaceRow],
-        sizes: list[tuple[int, int]],
-        processor: FaceImageProcessor,
-        seed: int,
-        strong_share: float = 0.0,
-    ) -> None:
-        self.rows = rows
-        self.sizes = sizes
-        self.mean, self.std = tuple(processor.image_mean), tuple(processor.image_std)
-        self.seed = seed
-        self.strong_share = strong_share
-        self.mild, self.strong = FaceAugmentation(), FaceAugmentation(strong=True)
+    sizes: tuple[tuple[int, int], ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    seed: int
+    strong_share: float = 0.0
 
     def size_at(self, step: int) -> int:
-        return next(size for until, size in self.sizes if step < until)
+        return next((size for until, size in self.sizes if step < until), self.sizes[-1][1])
 
-    def __getitem__(self, key: tuple[int, int, int]) -> tuple[Tensor, int]:  # type: ignore[override]
+    def see(self, row: FaceRow, key: tuple[int, int, int]) -> tuple[Tensor, int]:
+        """A crop, or its self-blend, augmented: float32 (3, side, side) and its label.
+
+        Args:
+            row: The crop.
+            key: (number of the row, kind, step); kind 0 is the stored picture, 1 a self-blend of it.
+        """
         index, kind, step = key
-        row = self.rows[index]
         rng = np.random.default_rng([self.seed, step, index, kind])
         rgb, label = row.rgb(), row.label
         if kind == 1 and row.landmarks_xy is not None:
             rgb, label = self_blend(rgb, row.landmarks_xy, rng).rgb, FAKE
-        augment = self.strong if rng.random() < self.strong_share else self.mild
+        augment = _STRONG if rng.random() < self.strong_share else _MILD
         side = self.size_at(step)
         return normalised_crop(augment(rgb, rng), side, side, self.mean, self.std), label
 
 
-class PairedBatches(Sampler[list[tuple[int, int, int]]]):
-    """Batches for steps ``start`` to ``stop``; the same step always holds the same items, so that a run can resume."""
+class PairOrder:
+    """Keys of a step's items: genuine faces, the fakes made from them, and self-blends of the first of them.
 
-    def __init__(self, rows: list[FaceRow], plan: BatchPlan, start: int, stop: int, seed: int) -> None:
-        self.plan, self.start, self.stop, self.seed = plan, start, stop, seed
+    Args:
+        rows: Crops.
+        pairs: In a step.
+        self_blends: In a step.
+        seed: Of the order.
+
+    Raises:
+        DataError: Fewer sources than pairs have crops of both classes.
+    """
+
+    def __init__(self, rows: list[FaceRow], pairs: int, self_blends: int, seed: int) -> None:
+        self.pairs, self.self_blends, self.seed = pairs, self_blends, seed
         by_source: dict[str, dict[int, list[int]]] = {}
         for index, row in enumerate(rows):
             by_source.setdefault(row.source, {REAL: [], FAKE: []})[row.label].append(index)
         self.sources = [parts for _, parts in sorted(by_source.items()) if parts[REAL] and parts[FAKE]]
-        self.blendable = {i for i, row in enumerate(rows) if row.label == REAL and row.landmarks_xy is not None}
+        if len(self.sources) < pairs:
+            raise DataError(
+                f"{pairs} pairs in a step",
+                f"{len(self.sources)} sources have genuine and fake crops",
+                "lower data.batch, or balance by class",
+            )
+        self.blendable = blendable(rows)
 
-    def __len__(self) -> int:
-        return self.stop - self.start
+    @property
+    def steps_per_epoch(self) -> int:
+        return len(self.sources) // self.pairs
 
-    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
-        per_pass = len(self.sources) // self.plan.pairs
-        for step in range(self.start, self.stop):
-            turn, place = divmod(step, per_pass)
-            order = np.random.default_rng([self.seed, turn]).permutation(len(self.sources))
-            rng = np.random.default_rng([self.seed, turn, place])
-            chosen = order[place * self.plan.pairs : (place + 1) * self.plan.pairs]
-            reals = [int(rng.choice(self.sources[i][REAL])) for i in chosen]
-            fakes = [int(rng.choice(self.sources[i][FAKE])) for i in chosen]
-            blends = [i for i in reals if i in self.blendable][: self.plan.self_blends]
-            yield [*((i, 0, step) for i in reals), *((i, 0, step) for i in fakes), *((i, 1, step) for i in blends)]
+    def __call__(self, step: int) -> list[tuple[int, int, int]]:
+        turn, place = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng([self.seed, turn]).permutation(len(self.sources))
+        rng = np.random.default_rng([self.seed, turn, place])
+        chosen = order[place * self.pairs : (place + 1) * self.pairs]
+        reals = [int(rng.choice(self.sources[i][REAL])) for i in chosen]
+        fakes = [int(rng.choice(self.sources[i][FAKE])) for i in chosen]
+        blends = [i for i in reals if i in self.blendable][: self.self_blends]
+        return [*((i, 0, step) for i in reals), *((i, 0, step) for i in fakes), *((i, 1, step) for i in blends)]
+
+
+def blendable(rows: Sequence[FaceRow]) -> set[int]:
+    """Genuine crops with landmarks."""
+    return {i for i, row in enumerate(rows) if row.label == REAL and row.landmarks_xy is not None}

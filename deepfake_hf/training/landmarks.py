@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, ClassVar, Final
 
 import cv2
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.utils import set_seed
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from deepfake_hf.errors import DataError
+from deepfake_hf.errors import DataError, UsageError
 from deepfake_hf.models.configuration_landmarks import LandmarkRegressorConfig
 from deepfake_hf.models.modeling_landmarks import LandmarkRegressor
+from deepfake_hf.training.config import TrainConfig
 from deepfake_hf.training.face_data import load_faces
+from deepfake_hf.training.model_start import settings_of
+from deepfake_hf.training.stage import HeldOut, Loss, Stage
 
 # Where each iBUG point lies after the picture is mirrored: point i of the mirrored face is point FLIP[i] of the face.
 FLIP: Final[tuple[int, ...]] = (
@@ -90,88 +90,111 @@ def augment_batch(pixels: Tensor, landmarks_xy: Tensor, generator: torch.Generat
     return ((pixels - 0.5) * gain + 0.5 + offset).clamp(0, 1), landmarks_xy
 
 
-def train_landmarks(
-    data_dir: str | Path,
-    out_dir: str | Path,
-    epochs: int = 10,
-    seed: int = 7,
-    config: LandmarkRegressorConfig | None = None,
-    batch_size: int = 64,
-    learning_rate: float = 4e-3,
-) -> dict[str, float]:
-    """Train, keep the epoch with the least error on the sources set aside, and save it in fp16.
+class LandmarkStage(Stage):
+    """The 68-point regressor; the epoch with the least error on the sources set aside is kept."""
+
+    uses: ClassVar[frozenset[str]] = frozenset({"data.source", "data.path", "data.batch", "data.balance"})
+    model: Any
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__(config)
+        if config.data.balance != "none":
+            raise UsageError(f"data.balance {config.data.balance}", "every face counts here", "set it to none")
+        net = LandmarkRegressorConfig(**config.model)
+        self.parts = {
+            part: _load_part(config.data.path, part, net.image_size) for part in ("train", "dev", "validation")
+        }
+        rgb, points = self.parts["train"]
+        self.batch, self.steps_per_epoch = config.data.batch, len(rgb) // config.data.batch
+        if not self.steps_per_epoch:
+            raise DataError(
+                f"{len(rgb)} crops in {config.data.path}", f"a batch takes {self.batch}", "use a smaller batch"
+            )
+        self.model = LandmarkRegressor(net).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with torch.no_grad():  # start from the mean face
+            self.model.head.bias.copy_(torch.from_numpy(points.mean(0).reshape(-1)))
+        self.mean, self.std = _channel(net.image_mean), _channel(net.image_std)
+        self.dev, self.report = self._held("dev"), self._held("validation")
+
+    def _held(self, part: str) -> HeldOut:
+        count = len(self.parts[part][0])
+        return HeldOut(
+            part, [(part, i) for i in range(count)], np.zeros(count, np.int64), [str(i) for i in range(count)]
+        )
+
+    def units(self, step: int) -> Sequence[tuple[int, int]]:
+        epoch, place = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.parts["train"][0]))
+        return [(int(i), step) for i in order[place * self.batch : (place + 1) * self.batch]]
+
+    def make(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """float32 (3, S, S) in [0, 1] and (68, 2) in crop sides, augmented together."""
+        index, step = key
+        rgb, points = self.parts["train"]
+        seed = np.random.default_rng([self.config.seed, step, index]).integers(2**62)
+        generator = torch.Generator().manual_seed(int(seed))
+        pixels = torch.from_numpy(rgb[index]).permute(2, 0, 1)[None].float() / 255
+        pixels, labels = augment_batch(pixels, torch.from_numpy(points[index])[None], generator)
+        return pixels[0], labels[0]
+
+    def collate(self, made: list[tuple[Tensor, Tensor]]) -> dict[str, Any]:
+        """``pixel_values`` float32 (B, 3, S, S), normalised, and ``labels`` float32 (B, 68, 2)."""
+        pixels = torch.stack([one for one, _ in made])
+        return {"pixel_values": (pixels - self.mean) / self.std, "labels": torch.stack([one for _, one in made])}
+
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> Loss:
+        loss: Tensor = model(batch["pixel_values"], labels=batch["labels"]).loss
+        return loss, {}
+
+    def score(self, model: Any, items: Sequence[tuple[str, int]], step: int) -> NDArray[np.float64]:
+        """The error of each face."""
+        if not items:
+            return np.zeros(0)
+        rgb, points = self.parts[items[0][0]]
+        indices = [i for _, i in items]
+        return normalised_mean_error(predict_landmarks(model, rgb[indices]), points[indices]).astype(np.float64)
+
+    def figures(self, scores: NDArray[np.float64], held: HeldOut, step: int) -> dict[str, float]:
+        return {
+            "nme": float(scores.mean()),
+            "nme_median": float(np.median(scores)),
+            "failures_over_0.1": float((scores > 0.1).mean()),
+            "loss": float(scores.mean()),
+        }
+
+    def interval(self, scores: NDArray[np.float64], held: HeldOut) -> dict[str, Any]:
+        return {"part": held.name}
+
+    def save_processor(self, folder: Path) -> None:
+        """None: the configuration holds size, mean and std."""
+
+
+def publish_landmarks(run: Path, out: Path) -> dict[str, float]:
+    """Save the best weights of a run in half precision, with the figures of these.
 
     Args:
-        data_dir: Holds ``faces-*.parquet``.
-        out_dir: Gets ``config.json``, ``model.safetensors`` and ``metrics.json``.
-        epochs: Passes over the training crops; the learning rate goes up and down once over them.
-        seed: Of initialisation, order and augmentation.
-        config: Of the model; None for the defaults.
-        batch_size: Crops a step.
-        learning_rate: Highest of the one-cycle schedule.
+        run: Run folder of the stage ``landmarks``.
+        out: Gets ``config.json``, ``model.safetensors`` and ``metrics.json``.
 
     Returns:
         The figures of ``metrics.json``: errors over the distance of the outer eye corners on ``dev`` (set aside) and
         ``validation``, with their counts.
-
-    Raises:
-        DataError: There are no crops with landmarks.
     """
-    set_seed(seed)
-    clock = time.monotonic()
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    config = config or LandmarkRegressorConfig()
-    config.weights_origin = "trained"
-    parts = {part: _load_part(data_dir, part, config.image_size) for part in ("train", "dev", "validation")}
-    train_rgb, train_xy = parts["train"]
-    model = LandmarkRegressor(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    with torch.no_grad():  # start from the mean face
-        model.head.bias.copy_(torch.from_numpy(train_xy.mean(0).reshape(-1)))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01)
-    steps = len(train_rgb) // batch_size
-    if not steps:
-        raise DataError(f"{len(train_rgb)} crops in {data_dir}", f"a batch takes {batch_size}", "use a smaller batch")
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps * epochs + 1)
-    model, optimizer, schedule = accelerator.prepare(model, optimizer, schedule)
-    generator = torch.Generator().manual_seed(seed)
-    mean, std = _channel(config.image_mean), _channel(config.image_std)
-    best, best_state = math.inf, {}
-    for epoch in range(epochs):
-        model.train()
-        losses = []
-        order = torch.randperm(len(train_rgb), generator=generator).numpy()
-        for start in range(0, steps * batch_size, batch_size):
-            chosen = order[start : start + batch_size]
-            pixels = torch.from_numpy(train_rgb[chosen]).permute(0, 3, 1, 2).float() / 255
-            pixels, labels = augment_batch(pixels, torch.from_numpy(train_xy[chosen]), generator)
-            pixels = ((pixels - mean) / std).to(accelerator.device, memory_format=torch.channels_last)
-            loss = model(pixels, labels=labels.to(accelerator.device)).loss
-            accelerator.backward(loss)
-            accelerator.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad(set_to_none=True)
-            losses.append(float(loss.detach()))
-        plain = accelerator.unwrap_model(model)
-        error = float(normalised_mean_error(predict_landmarks(plain, parts["dev"][0]), parts["dev"][1]).mean())
-        print(f"epoch {epoch} loss {np.mean(losses):.5f} dev {error:.4f} {time.monotonic() - clock:.0f} s", flush=True)
-        if error < best:
-            best = error
-            best_state = {name: tensor.detach().clone() for name, tensor in plain.state_dict().items()}
-    plain = accelerator.unwrap_model(model)
-    plain.load_state_dict(best_state)
-    plain.half().save_pretrained(out_dir)
-    # the figures are those of the stored half-precision weights
-    saved = LandmarkRegressor.from_pretrained(out_dir, dtype=torch.float32)
-    figures: dict[str, float] = {"num_train": len(train_rgb), "seconds": round(time.monotonic() - clock, 1)}
-    for part in ("dev", "validation"):
-        rgb, true = parts[part]
+    settings = settings_of(run)
+    LandmarkRegressor.from_pretrained(run / "model").half().save_pretrained(out)
+    saved = LandmarkRegressor.from_pretrained(out, dtype=torch.float32)
+    own = json.loads((run / "metrics.json").read_text())
+    figures: dict[str, float] = {"seconds": own["seconds"]}
+    for part in ("train", "dev", "validation"):
+        rgb, true = _load_part(settings["data"]["path"], part, saved.config.image_size)
+        figures[f"num_{part}"] = len(rgb)
+        if part == "train":
+            continue
         errors = normalised_mean_error(predict_landmarks(saved, rgb), true)
         figures[f"nme_{part}"] = float(errors.mean())
         figures[f"nme_median_{part}"] = float(np.median(errors))
         figures[f"failures_over_0.1_{part}"] = float((errors > 0.1).mean())
-        figures[f"num_{part}"] = len(errors)
-    (Path(out_dir) / "metrics.json").write_text(json.dumps(figures, indent=2))
+    (out / "metrics.json").write_text(json.dumps(figures, indent=2))
     return figures
 
 

@@ -16,9 +16,10 @@ from deepfake_hf.labels import REAL
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
 from deepfake_hf.scoring.calibration import NullDistribution, fit_platt, sigmoid
 from deepfake_hf.scoring.decision import BranchCalibration
+from deepfake_hf.training.config import flat
 from deepfake_hf.training.face_augmentation import FaceAugmentation
 from deepfake_hf.training.face_data import FaceRow, load_faces
-from deepfake_hf.training.frame_start import processor_of
+from deepfake_hf.training.model_start import processor_of, settings_of
 
 NUM_DEGRADED = 600
 
@@ -97,8 +98,9 @@ def _margins(folder: Path, rows: list[FaceRow], degraded: bool = False) -> NDArr
 
 def _recipe(run: Path) -> str:
     """The run's settings in one line, after those of the run that it started from, and how far each came."""
-    recipe = json.loads((run / "recipe.json").read_text())
+    settings = settings_of(run)
     last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
-    named = ", ".join(f"{key} {value}" for key, value in recipe.items() if key not in ("data", "out", "start_from"))
+    fixed = ("data", "out", "start_from", "data.path", "data.source", "then")
+    named = ", ".join(f"{key} {value}" for key, value in flat(settings) if key not in fixed and value not in (None, {}))
     own = f"{named}; {last['step']} steps taken"
-    return own if not recipe.get("start_from") else f"{_recipe(Path(recipe['start_from']).parent)}. Then {own}"
+    return own if not settings.get("start_from") else f"{_recipe(Path(settings['start_from']).parent)}. Then {own}"

@@ -3,161 +3,120 @@
 from __future__ import annotations
 
 import json
-import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from tqdm.auto import tqdm
+from numpy.typing import NDArray
+from torch import nn
 
-from deepfake_hf.errors import UsageError
+from deepfake_hf.evaluation.metrics import auc, equal_error_rate
 from deepfake_hf.labels import FAKE, REAL
-from deepfake_hf.models.configuration_audio import AudioDetectorConfig
 from deepfake_hf.models.modeling_audio import AudioDetectorForAudioClassification
-from deepfake_hf.models.presets import PRESETS
-from deepfake_hf.processing.feature_extraction_spectrogram import SpectrogramFeatureExtractor
-from deepfake_hf.training.speech_augmentation import SpeechAugmentation
-from deepfake_hf.training.speech_batches import TwinSampler, read_twins
-from deepfake_hf.training.speech_data import SAMPLING_RATE
-from deepfake_hf.training.speech_evaluation import score_twins, summarise, write_report
+from deepfake_hf.processing import SpectrogramFeatureExtractor
+from deepfake_hf.training.config import TrainConfig
+from deepfake_hf.training.model_start import settings_of, start_of_run
+from deepfake_hf.training.speech_batches import Twins, TwinSampler, read_twins
+from deepfake_hf.training.speech_data import GENUINE, SAMPLING_RATE
+from deepfake_hf.training.speech_evaluation import score_twins, write_report
+from deepfake_hf.training.stage import HeldOut, Loss, Stage, margin_figures
+
+# Shares of the steps between which codecs and augmentation come in.
+_RAMP: Final = (0.15, 0.5)
+_P_REBUILD, _P_CODEC, _P_AUGMENT = 0.3, 0.3, 0.35
+# Their magnitudes are nearly the genuine ones: they stay out of training and of the choice on dev, and are reported.
+_EXCLUDED: Final = ("griffin_lim_linear", "phase_drift")
 
 
-@dataclass(frozen=True)
-class SpeechRecipe:
-    """How long and how to train.
+class TwinStage(Stage):
+    """A unit is a stretch of speech, genuine and as a vocoder made it. Beside the cross entropy a ranking loss: the
+    fake must score above its own genuine twin."""
 
-    ``minutes`` ends a run early in time; the schedule follows ``steps``. ``pair_weight`` weighs a ranking loss beside
-    the cross-entropy: the fake window must score above its own genuine one. ``ramp`` are the shares of ``steps``
-    between which codecs and augmentation come in. ``exclude`` are generators that stay out of training and of the
-    choice on ``dev`` because their magnitudes are nearly the genuine ones: they are reported all the same.
-    """
+    uses: ClassVar[frozenset[str]] = frozenset(
+        f"data.{name}" for name in ("source", "path", "balance", "batch", "window_s", "leave_out")
+    ) | {"loss.label_smoothing", "loss.pair_weight"}
 
-    preset: str = "lite_audio"
-    steps: int = 1500
-    minutes: float | None = None
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    label_smoothing: float = 0.02
-    pair_weight: float = 0.5
-    groups: int = 24
-    window_s: tuple[float, float] = (1.0, 1.8)
-    p_rebuild: float = 0.3
-    p_codec: float = 0.3
-    p_augment: float = 0.35
-    ramp: tuple[float, float] = (0.15, 0.5)
-    exclude: tuple[str, ...] = ("griffin_lim_linear", "phase_drift")
-    validate_every: int = 150
-    patience: int = 99
-    seed: int = 0
-    bf16: bool = True
-    augmentation: SpeechAugmentation = field(default_factory=SpeechAugmentation)
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__(config)
+        data, leave_out = config.data, config.data.leave_out
+        self.model, self.extractor = start_of_run(config, ("audio",))
+        twins = read_twins(data.path, "train", leave_out)
+        self.steps_per_epoch = max(1, len(twins) // data.batch)
+        steps = config.loop.steps or (config.loop.epochs or 1) * self.steps_per_epoch
+        self.sampler = TwinSampler(
+            twins, config.seed, data.window_s, _P_CODEC, _P_AUGMENT,
+            (round(_RAMP[0] * steps), round(_RAMP[1] * steps)), _EXCLUDED, _P_REBUILD, leave_out != "griffin_lim",
+        )  # fmt: skip
+        items = [(item, name) for item in read_twins(data.path, "dev", leave_out) for name in item.waves]
+        labels = np.array([REAL if name == GENUINE else FAKE for _, name in items], np.int64)
+        self.dev = HeldOut("dev", items, labels, [item.clip.speaker for item, _ in items])
+
+    def units(self, step: int) -> Sequence[tuple[int, int]]:
+        return [(step, group) for group in range(self.config.data.batch)]
+
+    def make(self, key: tuple[int, int]) -> Any:
+        return self.sampler.pair(*key)
+
+    def collate(self, made: list[Any]) -> dict[str, Any]:
+        """Genuine and fake by turns: ``input_values``, ``attention_mask`` and ``labels`` int64 (2 * groups,)."""
+        waves = [wave for pair in made for wave in pair]
+        inputs = self.extractor(waves, sampling_rate=SAMPLING_RATE, return_tensors="pt")
+        return {**inputs, "labels": torch.tensor([REAL, FAKE] * len(made))}
+
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> Loss:
+        labels = batch["labels"]
+        logits = model(**{key: value for key, value in batch.items() if key != "labels"}).logits.float()
+        settings = self.config.loss
+        loss = nn.functional.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+        margins = (logits[:, FAKE] - logits[:, REAL]).view(-1, 2)  # (groups, genuine and fake)
+        ranking = nn.functional.softplus(margins[:, 0] - margins[:, 1]).mean()
+        return loss + settings.pair_weight * ranking, {"loss_ranking": float(ranking.detach())}
+
+    def score(self, model: Any, items: Sequence[tuple[Twins, str]], step: int) -> NDArray[np.float64]:
+        """The mean margin over each clean wave's windows."""
+        wanted: dict[str, tuple[Twins, set[str]]] = {}
+        for item, name in items:
+            wanted.setdefault(item.clip.name, (item, set()))[1].add(name)
+        scored = [
+            one for item, names in wanted.values() for one in score_twins(model, self.extractor, [item], only=names)
+        ]
+        margins = {(one.clip, one.generator): one.logit for one in scored}
+        return np.array([margins[item.clip.name, name] for item, name in items])
+
+    def figures(self, scores: NDArray[np.float64], held: HeldOut, step: int) -> dict[str, float]:
+        """AUC and EER as means over generators; ``loss`` is EER and 1 - AUC together, which the best weights go by."""
+        whole = margin_figures(held.labels, scores)
+        names = np.array([name for _, name in held.items])
+        real = scores[names == GENUINE]
+        means: dict[str, float] = {}
+        for key, measure in (("auc", auc), ("eer", equal_error_rate)):
+            found = []
+            for name in sorted(set(names) - {GENUINE, *_EXCLUDED}):
+                fake = scores[names == name]
+                labels = np.repeat([REAL, FAKE], [len(real), len(fake)])
+                found.append(measure(labels, np.concatenate((real, fake))))
+            means[key] = float(np.mean(found))
+        return {**whole, **means, "loss": means["eer"] + 1.0 - means["auc"]}
+
+    def interval(self, scores: NDArray[np.float64], held: HeldOut) -> dict[str, Any]:
+        return {"part": held.name}
+
+    def save_processor(self, folder: Path) -> None:
+        self.extractor.save_pretrained(folder)
 
 
-def build_speech_model(preset: str) -> tuple[AudioDetectorForAudioClassification, SpectrogramFeatureExtractor]:
-    """A fresh model and its processor from a row of ``PRESETS``.
-
-    Raises:
-        UsageError: The row is not an audio system.
-    """
-    row = PRESETS.get(preset)
-    if row is None or row.kind != "audio":
-        names = [name for name, value in PRESETS.items() if value.kind == "audio"]
-        raise UsageError(f"preset {preset!r}", "it is not an audio system", f"use one of {names}")
-    extractor = SpectrogramFeatureExtractor(**row.processor)
-    config = AudioDetectorConfig(
-        **{**row.config, "num_bins": extractor.feature_size, "num_channels": extractor.num_channels}
-    )
-    return AudioDetectorForAudioClassification(config), extractor
-
-
-def train_speech(
-    cache_dir: str | Path,
-    out_dir: str | Path,
-    recipe: SpeechRecipe | None = None,
-    leave_out: str | None = None,
-    resume: bool = True,
-) -> dict[str, Any]:
-    """Train, keep the weights with the best EER on ``dev``, then score ``validation`` once.
-
-    Args:
-        cache_dir: The twin cache.
-        out_dir: Gets ``best/`` (model, processor), ``checkpoint/`` (to resume), ``progress.json`` and ``metrics.json``.
-        recipe: Settings.
-        leave_out: A generator family that is in no training batch and no ``dev`` score; ``validation`` then reports it.
-        resume: Go on from ``checkpoint/`` where there is one.
+def report_twins(run: Path) -> dict[str, Any]:
+    """Score ``dev`` and ``validation`` with the best weights of a run: ``scores_*.csv``, and ``metrics.json`` anew.
 
     Returns:
-        What ``metrics.json`` holds.
+        As of :func:`~deepfake_hf.training.speech_evaluation.write_report`.
     """
-    recipe = recipe or SpeechRecipe()
-    out_dir = Path(out_dir)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(recipe.seed)
-    sampler = TwinSampler(
-        read_twins(cache_dir, "train", leave_out),
-        recipe.seed, recipe.groups, recipe.window_s, recipe.p_codec, recipe.p_augment,
-        (round(recipe.ramp[0] * recipe.steps), round(recipe.ramp[1] * recipe.steps)), recipe.exclude,
-        recipe.p_rebuild, leave_out != "griffin_lim", recipe.augmentation,
-    )  # fmt: skip
-    dev = read_twins(cache_dir, "dev", leave_out)
-    model, extractor = build_speech_model(recipe.preset)
-    use_gpu = torch.cuda.is_available()
-    accelerator = Accelerator(cpu=not use_gpu, mixed_precision="bf16" if recipe.bf16 else "no")
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=recipe.steps + 1, pct_start=0.15
-    )
-    model, optimizer, schedule = accelerator.prepare(model, optimizer, schedule)
-    state: dict[str, Any] = {"step": 0, "best": 2.0, "waited": 0, "history": [], "seconds": 0.0}
-    checkpoint, progress = out_dir / "checkpoint", out_dir / "progress.json"
-    if resume and progress.is_file():
-        accelerator.load_state(str(checkpoint))
-        state = json.loads(progress.read_text())
-    started = time.monotonic() - state["seconds"]
-    model.train()
-    running: list[float] = []
-    bar = tqdm(total=recipe.steps, initial=state["step"], desc=f"speech -{leave_out}", mininterval=10)
-    while state["step"] < recipe.steps and state["waited"] < recipe.patience:
-        waves, labels = sampler.batch(state["step"])
-        inputs = extractor(waves, sampling_rate=SAMPLING_RATE, return_tensors="pt").to(accelerator.device)
-        with accelerator.autocast():
-            logits = model(**inputs).logits
-        loss = torch.nn.functional.cross_entropy(
-            logits.float(), torch.from_numpy(labels).to(logits.device), label_smoothing=recipe.label_smoothing
-        )
-        margins = (logits[:, FAKE] - logits[:, REAL]).float().view(-1, 2)  # (groups, genuine and fake)
-        loss = loss + recipe.pair_weight * torch.nn.functional.softplus(margins[:, 0] - margins[:, 1]).mean()
-        accelerator.backward(loss)
-        accelerator.clip_grad_norm_(model.parameters(), 2.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        running.append(loss.item())
-        state["step"] += 1
-        bar.update()
-        state["seconds"] = time.monotonic() - started
-        out_of_time = recipe.minutes is not None and state["seconds"] > recipe.minutes * 60
-        if state["step"] % recipe.validate_every == 0 or state["step"] == recipe.steps or out_of_time:
-            plain = accelerator.unwrap_model(model)
-            figures = summarise(score_twins(plain, extractor, dev))
-            state["history"].append({"step": state["step"], "loss": float(np.mean(running)), "dev": figures})
-            running.clear()
-            names = [name for name in figures if name != "all" and name not in recipe.exclude]
-            value = float(np.mean([figures[name]["eer"] + 1.0 - figures[name]["auc"] for name in names]))
-            state["waited"] += 1
-            if value <= state["best"]:
-                state.update(best=value, waited=0)
-                plain.save_pretrained(out_dir / "best")
-                extractor.save_pretrained(out_dir / "best")
-            accelerator.save_state(str(checkpoint))
-            progress.write_text(json.dumps(state))
-            tqdm.write(f"{leave_out} step {state['step']} loss {state['history'][-1]['loss']:.3f} dev {value:.4f}")
-        if out_of_time:
-            break
-    bar.close()
-    facts = {"steps": state["step"], "seconds": round(state["seconds"], 1), "recipe": asdict(recipe)}
-    model = AudioDetectorForAudioClassification.from_pretrained(out_dir / "best")
-    return write_report(cache_dir, out_dir, model, extractor, leave_out, facts)
+    settings = settings_of(run)
+    model = AudioDetectorForAudioClassification.from_pretrained(run / "model").eval()
+    extractor = SpectrogramFeatureExtractor.from_pretrained(run / "model")
+    own = json.loads((run / "metrics.json").read_text())
+    facts = {"steps": own["steps"], "seconds": own["seconds"], "recipe": settings}
+    data = settings["data"]
+    return write_report(data["path"], run, model, extractor, data["leave_out"], facts)

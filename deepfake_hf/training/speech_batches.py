@@ -65,13 +65,12 @@ def read_twins(cache_dir: str | Path, split: str, leave_out: str | None = None) 
 
 @dataclass
 class TwinSampler:
-    """Draws the batch of a step from the step's number alone, so that a resumed run sees the same batches.
+    """Draws a pair from the number of its step and group alone, so that a resumed run sees the same ones.
 
     Args:
         twins: The training clips.
         seed: Of the run.
-        groups: Clips in a batch; each gives a window as genuine and as fake, one after the other.
-        window_s: Shortest and longest window in seconds; one length is drawn for each batch.
+        window_s: Shortest and longest window in seconds; one length is drawn for each step.
         p_codec: Probability that a waveform comes from its codec version.
         p_augment: Probability that a waveform is augmented at all.
         ramp: Steps between which both probabilities rise from 0: a net that meets codecs and noise before it knows
@@ -84,7 +83,6 @@ class TwinSampler:
 
     twins: list[Twins]
     seed: int
-    groups: int = 24
     window_s: tuple[float, float] = (1.0, 1.8)
     p_codec: float = 0.5
     p_augment: float = 0.7
@@ -102,22 +100,21 @@ class TwinSampler:
         self._extras = [item for name in by_speaker if name not in named for item in by_speaker[name]]
         self._speakers = [by_speaker[name] for name in sorted(named)]
 
-    def batch(self, step: int) -> tuple[list[Wave], NDArray[np.int64]]:
-        """The waveforms, each float32 (num_samples,), and labels int64 (B,) of a step."""
-        rng = np.random.default_rng((self.seed, step))
-        num_samples = int(rng.uniform(*self.window_s) * SAMPLING_RATE)
+    def pair(self, step: int, group: int) -> tuple[Wave, Wave]:
+        """One window of one clip as genuine and as fake, each float32 (num_samples,), of the length of its step."""
+        num_samples = int(np.random.default_rng((self.seed, step)).uniform(*self.window_s) * SAMPLING_RATE)
+        rng = np.random.default_rng((self.seed, step, group))
         strength = float(np.clip((step - self.ramp[0]) / max(self.ramp[1] - self.ramp[0], 1), 0.0, 1.0))
         if self.ramp == (0, 0):
             strength = 1.0
-        waves: list[Wave] = []
-        for _ in range(self.groups):
-            twins = self._draw(rng)
-            start, end = self._window(twins.clip, num_samples, rng)
-            shared = int(rng.integers(2**31)) if rng.random() < 0.5 else None  # the same damage to both, half the time
-            for label in (REAL, FAKE):
-                way = np.random.default_rng(int(rng.integers(2**31)) if shared is None else shared)
-                waves.append(self._wave(twins, label, start, end, strength, rng, way))
-        return waves, np.tile(np.asarray([REAL, FAKE], np.int64), self.groups)
+        twins = self._draw(rng)
+        start, end = self._window(twins.clip, num_samples, rng)
+        shared = int(rng.integers(2**31)) if rng.random() < 0.5 else None  # the same damage to both, half the time
+        made = []
+        for label in (REAL, FAKE):
+            way = np.random.default_rng(int(rng.integers(2**31)) if shared is None else shared)
+            made.append(self._wave(twins, label, start, end, strength, rng, way))
+        return made[0], made[1]
 
     def _wave(
         self,

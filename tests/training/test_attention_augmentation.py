@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from deepfake_hf.training.attention_augmentation import guided_drop
-from deepfake_hf.training.face import _loss
+from deepfake_hf.training.stage_faces import crop_loss
 from tests.models.tiny import tiny_inputs, tiny_model
 
 
@@ -28,6 +28,8 @@ def test_only_what_one_map_attends_to_is_degraded() -> None:
     assert set(sides) == {(True, False), (False, True)}
     assert torch.equal(made[..., 30:34], pixels[..., 30:34])  # nothing attends to the middle
     assert torch.equal(guided_drop(pixels, torch.zeros_like(maps)), pixels)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert guided_drop(pixels, maps.bfloat16()).dtype == torch.float32
 
 
 def test_training_of_several_maps_sees_the_dropped_crops_too() -> None:
@@ -37,7 +39,8 @@ def test_training_of_several_maps_sees_the_dropped_crops_too() -> None:
         seen: list[Tensor] = []
         model.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
         (pixels,) = tiny_inputs(name, 4).values()
-        loss = _loss(model, model.config.attention, pixels, labels)
+        batch = {"pixel_values": pixels, "labels": labels, "kind": torch.zeros_like(labels)}
+        loss, _ = crop_loss(model, model.config.attention, batch, 1.0)
         loss.backward()
         assert len(seen) == passes and seen[0] is pixels and bool(loss.isfinite())
         assert all(detail(other) < detail(pixels) for other in seen[1:])

@@ -18,7 +18,7 @@ from deepfake_hf.errors import MissingDependencyError, UsageError
 from deepfake_hf.models import PRESETS, build_model
 from deepfake_hf.models.preset_row import WHEELS
 from deepfake_hf.training.backbones import backbone_weights, default_source
-from deepfake_hf.training.frame_start import processor_of, start_frame_model
+from deepfake_hf.training.model_start import processor_of, start_frame_model
 from tests.hub.endpoint import Hub
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,7 +147,7 @@ FETCH = f"""
 import sys
 from safetensors.torch import load_file
 from deepfake_hf.errors import MissingDependencyError
-from deepfake_hf.training.frame_start import start_frame_model
+from deepfake_hf.training.model_start import start_frame_model
 model, processor = start_frame_model("lite_frame", "hub", "{TEST}")
 state = load_file(sys.argv[1])
 own = model.backbone.state_dict()

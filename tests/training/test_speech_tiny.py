@@ -8,11 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from deepfake_hf.errors import DataError
 from deepfake_hf.media import write_audio
 from deepfake_hf.models import presets
-from deepfake_hf.training.speech import SpeechRecipe, train_speech
+from deepfake_hf.training.config import TrainConfig, make_config
+from deepfake_hf.training.recipes import read_recipe
+from deepfake_hf.training.run import train
+from deepfake_hf.training.speech import report_twins
 from deepfake_hf.training.speech_augmentation import SpeechAugmentation
 from deepfake_hf.training.speech_batches import TwinSampler, read_twins
 from deepfake_hf.training.speech_data import (
@@ -26,9 +31,13 @@ from deepfake_hf.training.speech_evaluation import windows_of
 from deepfake_hf.types import AudioTrack
 from tests.training.noise_cache import RATE, noise_cache
 
-RECIPE = SpeechRecipe(
-    preset="tiny_audio_for_tests", steps=6, groups=2, window_s=(0.4, 0.5), validate_every=3, seed=1, bf16=False
-)
+
+def recipe(cache: Path, out: Path, *settings: str) -> TrainConfig:
+    given = ["preset=tiny_audio_for_tests", "data.batch=2", "data.window_s=[0.4, 0.5]", "loop.steps=6", "seed=1"]
+    more = ["loop.evaluate_every=3", "loop.precision=fp32", "loop.workers=0", "data.leave_out=griffin_lim", *settings]
+    return make_config(
+        read_recipe("lite_audio"), {"data": {"path": str(cache)}, "out": str(out)}, settings=[*given, *more]
+    )
 
 
 @pytest.fixture
@@ -47,27 +56,25 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_batches_are_balanced_repeatable_and_without_the_left_out(cache: Path) -> None:
     twins = read_twins(cache, "train", "world")
     assert all("world" not in item.waves for item in twins)
-    sampler = TwinSampler(twins, seed=3, groups=3)
-    waves, labels = sampler.batch(5)
-    again, _ = sampler.batch(5)
-    assert labels.tolist() == [0, 1] * 3 and len(waves) == 6
-    assert all(np.array_equal(a, b) for a, b in zip(waves, again, strict=True))
+    sampler = TwinSampler(twins, seed=3)
+    pair, again = sampler.pair(5, 1), sampler.pair(5, 1)
+    assert len(pair) == 2 and all(np.array_equal(a, b) for a, b in zip(pair, again, strict=True))
+    assert not np.array_equal(pair[0], sampler.pair(5, 2)[0])
+    assert abs(len(pair[0]) - len(sampler.pair(5, 2)[0])) <= RATE  # one length a step, clips may end before it
     with pytest.raises(DataError):
         read_twins(cache, "train", "tape")
 
 
-def test_a_run_learns_reports_and_resumes_to_the_same_weights(cache: Path, tmp_path: Path) -> None:
-    whole = train_speech(cache, tmp_path / "whole", RECIPE, "griffin_lim")
+def test_a_run_reports_and_resumes_to_the_same_weights(cache: Path, tmp_path: Path) -> None:
+    train(recipe(cache, tmp_path / "whole"))
+    whole = report_twins(tmp_path / "whole")
     assert set(whole["validation"]["left_out"]) == {"griffin_lim"}
-    assert whole["validation"]["clean"]["griffin_lim"]["num_real"] == 2
-    assert (tmp_path / "whole" / "best" / "model.safetensors").is_file()
+    assert whole["validation"]["clean"]["griffin_lim"]["num_real"] == 2 and whole["steps"] == 6
     assert (tmp_path / "whole" / "scores_validation.csv").is_file()
-    # minutes=0 stops at the first step; the second call goes on from there with the same schedule
-    train_speech(cache, tmp_path / "parts", dataclasses.replace(RECIPE, minutes=0.0), "griffin_lim")
-    train_speech(cache, tmp_path / "parts", RECIPE, "griffin_lim")
-    histories = [json.loads((tmp_path / run / "progress.json").read_text())["history"] for run in ("whole", "parts")]
-    assert histories[1][-1]["step"] == 6
-    assert histories[0][-1]["dev"] == histories[1][-1]["dev"]
+    train(recipe(cache, tmp_path / "parts", "loop.minutes=0"))
+    train(recipe(cache, tmp_path / "parts"), resume=True)
+    weights = [load_file(tmp_path / run / "last" / "model.safetensors") for run in ("whole", "parts")]
+    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
 
 
 def test_augmentation_is_seeded_finite_and_none_is_none() -> None:

@@ -1,0 +1,177 @@
+"""Clips of face crops: genuine tracks, their fakes, and self-blends that are alike in every frame of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from deepfake_hf.data import missing_files, read_manifest
+from deepfake_hf.errors import DataError, UsageError
+from deepfake_hf.labels import FAKE, REAL
+from deepfake_hf.processing import ClipVideoProcessor
+from deepfake_hf.processing.image_processing_face import normalised_crop
+from deepfake_hf.processing.video_processing_clip import uniform_indices
+from deepfake_hf.synthesis.self_blend import self_blend
+from deepfake_hf.training.batches import BalancedOrder, LengthOrder
+from deepfake_hf.training.config import TrainConfig
+from deepfake_hf.training.face_augmentation import FaceAugmentation
+from deepfake_hf.training.face_data import FaceRow, with_landmarks
+from deepfake_hf.training.model_start import start_of_run
+from deepfake_hf.training.stage import HeldOut, Loss, Stage, in_chunks, require_classes
+
+
+@dataclass(frozen=True)
+class Track:
+    """One person's crops through a video, in order."""
+
+    frames: tuple[FaceRow, ...]
+    label: int
+    source: str
+    method: str
+
+
+def read_tracks(manifest: str | Path, split: str) -> list[Track]:
+    """The crops of a split, one track for each folder of them, as ``deepfake-hf data faces`` writes them.
+
+    Raises:
+        DataError: The manifest is bad, or crops are missing.
+    """
+    rows = [row for row in read_manifest(manifest) if row.split == split]
+    if gone := missing_files(rows):
+        raise DataError(f"{len(gone)} crops of {manifest} are missing", f"the first is {gone[0]}", "make them again")
+    folders: dict[tuple[str, int], list[Any]] = {}
+    for row in sorted(rows, key=lambda row: row.path):
+        folders.setdefault((str(Path(row.path).parent), row.label), []).append(row)
+    return [
+        Track(
+            tuple(FaceRow(Path(row.path), row.label, row.source, None, row.method) for row in part),
+            part[0].label,
+            part[0].source or folder,
+            part[0].method,
+        )
+        for (folder, _), part in folders.items()
+    ]
+
+
+class ClipStage(Stage):
+    """Clips of ``data.frames`` frames drawn from each track, padded and masked."""
+
+    uses: ClassVar[frozenset[str]] = frozenset(
+        f"data.{name}"
+        for name in (
+            "source", "path", "balance", "batch", "self_blends", "budget", "frames", "strong_share", "dev_limit",
+        )
+    )  # fmt: skip
+    processor: ClipVideoProcessor
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__(config)
+        data = config.data
+        self.model, self.processor = start_of_run(config, ("clip",))
+        self.mild, self.strong = FaceAugmentation(), FaceAugmentation(strong=True)
+        if data.balance == "pairs":
+            raise UsageError("data.balance pairs", "tracks are not stored in pairs", "give class, method or none")
+        if data.budget is not None and data.self_blends:
+            raise UsageError("data.budget and data.self_blends", "blends would burst the budget", "give one of them")
+        self.tracks = self._read("train")
+        dev = self._read("validation")
+        test = read_tracks(data.path, "test")
+        self.dev = self._held("validation", dev).first(data.dev_limit)
+        self.report = self._held("test", self._read("test")) if test else self._held("validation", dev)
+        labels, methods = [track.label for track in self.tracks], [track.method for track in self.tracks]
+        if not data.self_blends:
+            require_classes(labels, "train", data.path)
+        self.order: BalancedOrder | LengthOrder
+        if data.budget is None:
+            self.order = BalancedOrder(labels, methods, data.balance, data.batch, config.seed)
+        else:
+            lengths = [min(len(track.frames), data.frames[1]) for track in self.tracks]
+            self.order = LengthOrder(lengths, data.budget, config.seed)
+        self.steps_per_epoch = self.order.steps_per_epoch
+
+    def _read(self, split: str) -> list[Track]:
+        """Tracks of a split, the genuine ones with landmarks where blends are made of them."""
+        tracks = read_tracks(self.config.data.path, split)
+        if not tracks:
+            raise DataError(
+                f"the part {split!r} of {self.config.data.path} is empty", "no row belongs to it", "check the splits"
+            )
+        if not self.config.data.self_blends:
+            return tracks
+        return [Track(tuple(with_landmarks(t.frames)), t.label, t.source, t.method) for t in tracks]
+
+    def _held(self, name: str, tracks: list[Track]) -> HeldOut:
+        """(track, kind); where no fakes are stored, every genuine track is there self-blended, too (kind 1)."""
+        items = [(track, 0) for track in tracks]
+        if self.config.data.self_blends and all(track.label == REAL for track in tracks):
+            items += [(track, 1) for track in tracks]
+        labels = [FAKE if kind else track.label for track, kind in items]
+        require_classes(labels, name, self.config.data.path)
+        return HeldOut(name, items, np.array(labels, np.int64), [track.source for track, _ in items])
+
+    def units(self, step: int) -> Sequence[tuple[int, int, int]]:
+        chosen = self.order(step)
+        blends = [i for i in chosen if self.tracks[i].label == REAL][: self.config.data.self_blends]
+        return [*((i, 0, step) for i in chosen), *((i, 1, step) for i in blends)]
+
+    def make(self, key: tuple[int, int, int]) -> tuple[Tensor, int]:
+        """float32 (T, 3, S, S) and the label."""
+        index, kind, step = key
+        track, (fewest, most) = self.tracks[index], self.config.data.frames
+        rng = np.random.default_rng([self.config.seed, step, index, kind])
+        available = len(track.frames)
+        count = min(most if self.config.data.budget else int(rng.integers(fewest, most + 1)), available)
+        places = sorted(rng.choice(available, count, replace=False).tolist())
+        seed = [self.config.seed, step, index, kind, 1]  # one for all frames: a clip is treated alike throughout
+        augment = self.strong if rng.random() < self.config.data.strong_share else self.mild
+        frames = [self._blended(track, i, kind, seed) for i in places]
+        return self._pixels([augment(rgb, np.random.default_rng([*seed, 2])) for rgb in frames]), (
+            FAKE if kind else track.label
+        )
+
+    def _blended(self, track: Track, place: int, kind: int, seed: list[int]) -> NDArray[np.uint8]:
+        row = track.frames[place]
+        if not kind or row.landmarks_xy is None:
+            return row.rgb()
+        return self_blend(row.rgb(), row.landmarks_xy, np.random.default_rng(seed)).rgb
+
+    def _pixels(self, frames: list[NDArray[np.uint8]]) -> Tensor:
+        side, mean, std = self.model.config.image_size, self.processor.image_mean, self.processor.image_std
+        return torch.stack([normalised_crop(rgb, side, side, mean, std) for rgb in frames])
+
+    def collate(self, made: list[tuple[Tensor, int]]) -> dict[str, Any]:
+        """``pixel_values`` float32 (B, T, 3, S, S), ``attention_mask`` int64 (B, T), ``labels`` int64 (B,)."""
+        pixels = nn.utils.rnn.pad_sequence([clip for clip, _ in made], batch_first=True)
+        lengths = torch.tensor([len(clip) for clip, _ in made])
+        mask = (torch.arange(pixels.shape[1])[None] < lengths[:, None]).long()
+        return {"pixel_values": pixels, "attention_mask": mask, "labels": torch.tensor([label for _, label in made])}
+
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> Loss:
+        loss: Tensor = model(**batch).loss
+        return loss, {}
+
+    def score(self, model: PreTrainedModel, items: Sequence[tuple[Track, int]], step: int) -> NDArray[np.float64]:
+        def part(chosen: slice) -> NDArray[np.float64]:
+            clips = []
+            for track, kind in items[chosen]:
+                places = uniform_indices(len(track.frames), self.config.data.frames[1])
+                seed = [self.config.seed, *track.source.encode()]
+                clips.append((self._pixels([self._blended(track, i, kind, seed) for i in places]), 0))
+            batch = self.collate(clips)
+            del batch["labels"]
+            with torch.inference_mode():
+                logits = model(**{key: value.to(model.device) for key, value in batch.items()}).logits
+            return np.asarray((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
+
+        return in_chunks(len(items), 4, part)
+
+    def save_processor(self, folder: Path) -> None:
+        self.processor.save_pretrained(folder)

@@ -1,0 +1,189 @@
+"""Face crops, classified: supervised, with self-blends as a second task, with what several attention maps ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from deepfake_hf.processing.image_processing_face import FaceImageProcessor, normalised_crop
+from deepfake_hf.training.attention_augmentation import guided_drop
+from deepfake_hf.training.batches import BalancedOrder
+from deepfake_hf.training.config import TrainConfig
+from deepfake_hf.training.face_data import (
+    FaceRow,
+    Look,
+    PairOrder,
+    blendable,
+    load_faces,
+    manifest_faces,
+    with_landmarks,
+)
+from deepfake_hf.training.model_start import start_of_run
+from deepfake_hf.training.stage import HeldOut, Loss, Stage, in_chunks, require_classes
+
+_SCORED_AT_ONCE = 32
+
+
+class CropStage(Stage):
+    """What all stages over face crops share: the model, how crops look, and how they are scored."""
+
+    model: Any
+    processor: FaceImageProcessor
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__(config)
+        model, self.processor = start_of_run(config, ("frame",))
+        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def look(self, steps: int) -> Look:
+        """How crops come before the model in a run of so many steps."""
+        side, data = self.model.config.image_size, self.config.data
+        ladder = default_sizes(side) if data.sizes == "ladder" else data.sizes or ((1.0, side),)
+        sizes = tuple((round(share * steps), size) for share, size in ladder)
+        mean, std = tuple(self.processor.image_mean), tuple(self.processor.image_std)
+        return Look(sizes, mean, std, self.config.seed, data.strong_share)
+
+    def score(self, model: PreTrainedModel, items: Sequence[FaceRow], step: int) -> NDArray[np.float64]:
+        return score_rows(model, items, self.seen.size_at(step), self.processor)
+
+    def save_processor(self, folder: Path) -> None:
+        self.processor.save_pretrained(folder)
+
+    seen: Look
+
+
+class FaceStage(CropStage):
+    """Crops of a folder of shards or of a manifest; see ``DataConfig`` for how a batch is composed."""
+
+    uses: ClassVar[frozenset[str]] = frozenset(
+        f"data.{name}"
+        for name in ("source", "path", "balance", "batch", "self_blends", "sizes", "strong_share", "dev_limit")
+    ) | {"loss.blend_weight"}
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__(config)
+        data = config.data
+        self.rows, self.dev, self.report = read_parts(config)
+        if data.self_blends:
+            self.rows = with_landmarks(self.rows)
+        if data.balance == "pairs":
+            pairs = PairOrder(self.rows, data.batch, data.self_blends, config.seed)
+            self.units, self.steps_per_epoch = pairs, pairs.steps_per_epoch  # type: ignore[method-assign]
+        else:
+            labels, methods = [row.label for row in self.rows], [row.method for row in self.rows]
+            self.order = BalancedOrder(labels, methods, data.balance, data.batch, config.seed)
+            self.steps_per_epoch = self.order.steps_per_epoch
+            self.blendable = blendable(self.rows)
+        self.seen = self.look(config.loop.steps or (config.loop.epochs or 1) * self.steps_per_epoch)
+
+    def units(self, step: int) -> Sequence[tuple[int, int, int]]:
+        chosen = self.order(step)
+        blends = [i for i in chosen if i in self.blendable][: self.config.data.self_blends]
+        return [*((i, 0, step) for i in chosen), *((i, 1, step) for i in blends)]
+
+    def make(self, key: tuple[int, int, int]) -> tuple[Tensor, int, int]:
+        return (*self.seen.see(self.rows[key[0]], key), key[1])
+
+    def collate(self, made: list[tuple[Tensor, int, int]]) -> dict[str, Any]:
+        return collate_crops(made)
+
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> Loss:
+        return crop_loss(model, self.model.config.attention, batch, self.config.loss.blend_weight)
+
+
+def read_parts(config: TrainConfig) -> tuple[list[FaceRow], HeldOut, HeldOut]:
+    """Crops to train on, those that the choice of weights goes by, and those of the figures at the end.
+
+    Of shards these are ``train`` without a tenth of its sources, that tenth, and ``validation``; of a manifest its
+    splits ``train``, ``validation`` and ``test``, or ``validation`` again where there is no test.
+
+    Raises:
+        DataError: A part is empty or of one class.
+    """
+    data = config.data
+    if data.source == "manifest":
+        parts = {name: manifest_faces(data.path, name) for name in ("train", "validation", "test")}
+        names = ("train", "validation", "test" if parts["test"] else "validation")
+    else:
+        names = ("train", "dev", "validation")
+        parts = {name: load_faces(data.path, name) for name in names[: 1 if data.source == "stream" else 3]}
+    for name in dict.fromkeys(names):
+        # what trains may lack fakes where self-blends are made
+        rows = parts[name]
+        if not (name == "train" and data.self_blends and data.balance == "none" and rows):
+            require_classes([row.label for row in rows], name, data.path)
+    dev, report = (held_rows(name, parts[name]) for name in names[1:])
+    return parts["train"], dev.first(data.dev_limit), report
+
+
+def held_rows(name: str, rows: list[FaceRow]) -> HeldOut:
+    return HeldOut(name, rows, np.array([row.label for row in rows], np.int64), [row.source for row in rows])
+
+
+def collate_crops(made: list[tuple[Tensor, int, int]]) -> dict[str, Any]:
+    """``pixel_values`` float32 (B, 3, S, S), ``labels`` and ``kind`` int64 (B,), kind 1 for self-blends."""
+    return {
+        "pixel_values": torch.stack([item[0] for item in made]),
+        "labels": torch.tensor([item[1] for item in made]),
+        "kind": torch.tensor([item[2] for item in made]),
+    }
+
+
+def crop_loss(model: nn.Module, attention: str, batch: dict[str, Any], blend_weight: float) -> Loss:
+    """Of the crops; of a model with several attention maps the mean with that of the crops dropped where it looked.
+
+    Where ``blend_weight`` is not 1, the self-blends are a task of their own: the mean over the other crops, plus
+    ``blend_weight`` times the mean over the genuine crops and the self-blends.
+    """
+    pixels, labels = batch["pixel_values"], batch["labels"]
+    made = model(pixels, labels=labels)
+    loss: Tensor = made.loss
+    parts: dict[str, float] = {}
+    blends = batch["kind"] == 1
+    if blends.any():
+        each = nn.functional.cross_entropy(made.logits.detach().float(), labels, reduction="none")
+        parts["loss_self_blend"] = float(each[blends].mean())
+        if not blends.all():
+            parts["loss_supervised"] = float(each[~blends].mean())
+    if blend_weight != 1.0:
+        plain = nn.functional.cross_entropy(made.logits.float(), labels)
+        loss = loss - plain + two_tasks(made.logits.float(), labels, blends, blend_weight)
+    if attention == "multi":
+        loss = (loss + model(guided_drop(pixels, made.attention_mask_map), labels=labels).loss) / 2
+    return loss, parts
+
+
+def two_tasks(logits: Tensor, labels: Tensor, blends: Tensor, weight: float) -> Tensor:
+    """Cross entropy of genuine against fake, plus ``weight`` times that of genuine against self-blended."""
+    each = nn.functional.cross_entropy(logits, labels, reduction="none")
+    second = blends | (labels == 0)
+    supervised = each[~blends].mean() if bool((~blends).any()) else each.sum() * 0
+    blended = each[second].mean() if bool(blends.any()) else each.sum() * 0
+    return supervised + weight * blended
+
+
+def default_sizes(side: int) -> tuple[tuple[float, int], ...]:
+    """Two thirds of the steps at sides below the last, in multiples of 32 pixels."""
+    smaller = [(until, 32 * round(share * side / 32)) for until, share in ((0.3, 2 / 3), (0.65, 5 / 6))]
+    return (*((until, max(32, size)) for until, size in smaller), (1.0, side))
+
+
+def score_rows(model: Any, rows: Sequence[FaceRow], size: int, processor: FaceImageProcessor) -> NDArray[np.float64]:
+    """The margin ``logit_fake`` of each crop at ``size`` pixels, float64 (N,)."""
+    mean, std = processor.image_mean, processor.image_std
+
+    def part(chosen: slice) -> NDArray[np.float64]:
+        pixels = torch.stack([normalised_crop(row.rgb(), size, size, mean, std) for row in rows[chosen]])
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=model.device.type == "cpu"):
+            logits = model(pixels.to(model.device, memory_format=torch.channels_last)).logits
+        return np.asarray((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
+
+    model.eval()
+    return in_chunks(len(rows), _SCORED_AT_ONCE, part)

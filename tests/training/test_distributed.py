@@ -1,0 +1,60 @@
+"""Two processes on one machine learn what one does from the same batches."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from deepfake_hf.training.config import plain
+from tests.training.making import face_shards, tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(command: list[str], config: Path, out: Path) -> None:
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    arguments = ["classify", "--config", str(config), "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, *command, str(ROOT / "train.py"), *arguments],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one(tmp_path: Path) -> None:
+    data = face_shards(tmp_path)
+    # without batch norm, whose statistics each process takes of its own part
+    config = plain(
+        tiny(
+            data,
+            tmp_path,
+            "backbone=test_convnext",
+            "model.dropout=0",
+            "data.batch=5",
+            "loop.steps=4",
+            "loop.accumulate=2",
+        )
+    )
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(config))
+    two = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    start([], tmp_path / "settings.yaml", tmp_path / "one")
+    start(two, tmp_path / "settings.yaml", tmp_path / "two")
+    facts = [json.loads((tmp_path / run / "versions.json").read_text()) for run in ("one", "two")]
+    assert [fact["processes"] for fact in facts] == [1, 2] and facts[1]["distributed"].endswith("CPU")
+    logs = [[json.loads(line) for line in (tmp_path / run / "log.jsonl").read_text().splitlines()] for run in
+            ("one", "two")]  # fmt: skip
+    assert len(logs[0]) == len(logs[1]) == 3
+    for one, other in zip(*logs, strict=True):
+        for name in ("loss", "auc", "f1", "held_out_loss"):
+            assert one.get(name) == pytest.approx(other.get(name), abs=1e-4), name
+    weights = [load_file(tmp_path / run / "last" / "model.safetensors") for run in ("one", "two")]
+    assert all(torch.allclose(tensor, weights[1][name], atol=2e-4) for name, tensor in weights[0].items())
