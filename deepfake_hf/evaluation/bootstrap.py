@@ -133,6 +133,28 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def grouped_share_interval(values: ArrayLike, groups: ArrayLike, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile interval of a share, drawing whole groups (videos, speakers) with replacement.
+
+    Where all values are alike every draw is, and the bootstrap knows nothing; then it is the exact binomial interval
+    (Clopper & Pearson 1934) of as many trials as there are groups.
+
+    Args:
+        values: bool (N,), at least one.
+        groups: (N,) the unit that is drawn.
+        seed: of the draws.
+    """
+    _, place = np.unique(np.asarray(groups), return_inverse=True)
+    hits, sizes = np.bincount(place, weights=np.asarray(values, float)), np.bincount(place)  # (num_groups,) each
+    if hits.sum() in (0, sizes.sum()):
+        edge = 0.025 ** (1 / len(sizes))
+        return (0.0, 1 - edge) if hits.sum() == 0 else (edge, 1.0)
+    rng = np.random.default_rng(seed)
+    drawn = [rng.integers(0, len(sizes), len(sizes)) for _ in range(BOOTSTRAP_ROUNDS)]
+    low, high = np.quantile([hits[rows].sum() / sizes[rows].sum() for rows in drawn], [0.025, 0.975])
+    return float(low), float(high)
+
+
 def need_both_classes(labels: ArrayLike) -> None:
     """Raises: DataError: A class is missing."""
     if set(np.unique(np.asarray(labels, int))) != {REAL, FAKE}:

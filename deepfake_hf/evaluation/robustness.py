@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from deepfake_hf.errors import DataError, UsageError
-from deepfake_hf.evaluation.intervals import Interval, auc_interval, share_interval
+from deepfake_hf.evaluation.bootstrap import grouped_share_interval, intervals
 from deepfake_hf.evaluation.metrics import auc
 from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.media.perturb_grid import Perturbation
@@ -82,14 +82,14 @@ class StepFigures:
     n_fake: int
     scored: float
     auc: float | None = None
-    auc_95: Interval | None = None
+    auc_95: tuple[float, float] | None = None
     auc_clean: float | None = None
     fpr: float | None = None
-    fpr_95: Interval | None = None
+    fpr_95: tuple[float, float] | None = None
     tpr: float | None = None
-    tpr_95: Interval | None = None
+    tpr_95: tuple[float, float] | None = None
     flips: float | None = None
-    flips_95: Interval | None = None
+    flips_95: tuple[float, float] | None = None
     to_fake: int = 0
     from_fake: int = 0
     statuses: Mapping[str, int] | None = None
@@ -240,22 +240,23 @@ def step_figures(
     groups = np.array([item.group for item, *_ in seen])
     called = np.array([a.called_fake for *_, a in seen])
     if len(np.unique(classes)) == 2:
-        row = replace(row, auc=auc(classes, p_fake), auc_95=auc_interval(classes, p_fake, groups))
+        drawn = intervals(classes, p_fake, groups)["auc"] if len(np.unique(groups)) > 1 else None
+        row = replace(row, auc=auc(classes, p_fake), auc_95=drawn)
         before = [(item.label, c.p_fake) for item, c, _ in triples if c.p_fake is not None]
         if len({label for label, _ in before}) == 2:
             row = replace(row, auc_clean=auc([label for label, _ in before], [p for _, p in before]))
     real, fake = classes == REAL, classes == FAKE
     if real.any():
-        row = replace(row, fpr=float(called[real].mean()), fpr_95=share_interval(called[real], groups[real]))
+        row = replace(row, fpr=float(called[real].mean()), fpr_95=grouped_share_interval(called[real], groups[real]))
     if fake.any():
-        row = replace(row, tpr=float(called[fake].mean()), tpr_95=share_interval(called[fake], groups[fake]))
+        row = replace(row, tpr=float(called[fake].mean()), tpr_95=grouped_share_interval(called[fake], groups[fake]))
     both = [(item, c, a) for item, c, a in seen if c.p_fake is not None]
     if both and step is not None:
         flipped = np.array([c.called_fake != a.called_fake for _, c, a in both])
         row = replace(
             row,
             flips=float(flipped.mean()),
-            flips_95=share_interval(flipped, np.array([item.group for item, *_ in both])),
+            flips_95=grouped_share_interval(flipped, np.array([item.group for item, *_ in both])),
             to_fake=sum(a.called_fake and not c.called_fake for _, c, a in both),
             from_fake=sum(c.called_fake and not a.called_fake for _, c, a in both),
         )

@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deepfake_hf.evaluation.intervals import Interval
 from deepfake_hf.evaluation.robustness import CLEAN, StepFigures
 from deepfake_hf.report.robustness_figure import Curve
 
@@ -44,7 +43,7 @@ def to_markdown(rows: Sequence[StepFigures]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _with(value: float | None, interval: Interval | None) -> str:
+def _with(value: float | None, interval: tuple[float, float] | None) -> str:
     if value is None:
         return "–"
     return f"{value:.3f}" if interval is None else f"{value:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"

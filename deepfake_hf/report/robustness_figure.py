@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from deepfake_hf.report.figures import _LIGHT
+from deepfake_hf.report.style import LIGHT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,10 +16,10 @@ _COLUMNS: Final = 3
 _PANEL_IN: Final = (3.3, 2.35)
 # name: (label, colour, marker, dash): told apart without colour too
 _LINES: Final = {
-    "auc": ("AUC", _LIGHT.lines[0], "o", "-"),
-    "tpr": ("fakes called fake", _LIGHT.fake, "s", "--"),
-    "fpr": ("genuine called fake", _LIGHT.real, "^", "-."),
-    "scored": ("could be scored", _LIGHT.muted, "", ":"),
+    "auc": ("AUC", LIGHT.lines[0], "o", "-"),
+    "tpr": ("fakes called fake", LIGHT.fake, "s", "--"),
+    "fpr": ("genuine called fake", LIGHT.real, "^", "-."),
+    "scored": ("could be scored", LIGHT.muted, "", ":"),
 }
 
 
@@ -67,24 +67,24 @@ def robustness_figure(curves: Sequence[Curve], heading: str = "") -> Figure:
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(
         handles, names, loc="outside upper center", ncols=len(names), frameon=False, fontsize=9,
-        labelcolor=_LIGHT.ink, title=heading or None, title_fontproperties={"size": 10, "weight": "bold"},
+        labelcolor=LIGHT.ink, title=heading or None, title_fontproperties={"size": 10, "weight": "bold"},
     )  # fmt: skip
     return figure
 
 
 def _panel(axes: Axes, curve: Curve) -> None:
-    axes.set_title(curve.title, loc="left", fontsize=9.5, fontweight="bold", color=_LIGHT.ink)
+    axes.set_title(curve.title, loc="left", fontsize=9.5, fontweight="bold", color=LIGHT.ink)
     places = list(range(len(curve.ticks)))
     axes.set_xticks(places, curve.ticks)
     axes.set_xlim(-0.3, len(places) - 0.7)
     axes.set_ylim(-0.03, 1.03)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
-    axes.grid(axis="y", color=_LIGHT.grid, linewidth=0.7)
+    axes.grid(axis="y", color=LIGHT.grid, linewidth=0.7)
     axes.set_axisbelow(True)
-    axes.tick_params(colors=_LIGHT.muted, labelsize=8.5, length=3)
+    axes.tick_params(colors=LIGHT.muted, labelsize=8.5, length=3)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(_LIGHT.grid)
+        spine.set_color(LIGHT.grid)
     for name, (label, colour, marker, dash) in _LINES.items():
         heights = [float("nan") if share is None else share for share in curve.shares[name]]
         axes.plot(

@@ -16,9 +16,7 @@ from PIL import Image
 
 from deepfake_hf.data.manifest import ManifestRow
 from deepfake_hf.errors import DataError, UsageError
-from deepfake_hf.evaluation import intervals, metrics
-from deepfake_hf.evaluation.intervals import auc_interval, share_interval
-from deepfake_hf.evaluation.metrics import auc, bootstrap_interval
+from deepfake_hf.evaluation.bootstrap import grouped_share_interval
 from deepfake_hf.evaluation.robustness import Answer, Item, ScoreFile, StepFigures, draw, run_robustness, step_figures
 from deepfake_hf.evaluation.robustness_scorers import CropsScorer, MediaScorer, read_crops
 from deepfake_hf.evaluation.robustness_table import to_csv, to_curves, to_json, to_markdown
@@ -60,26 +58,13 @@ def test_steps_that_are_not_for_an_item_are_left_out() -> None:
     assert nothing.scored == 0.0 and nothing.auc is None and nothing.flips is None
 
 
-def test_the_fast_interval_is_the_slow_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (intervals, metrics):
-        monkeypatch.setattr(module, "BOOTSTRAP_ROUNDS", 200)
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, 40)
-    scores = np.round(rng.normal(labels, 1.0), 1)  # with ties
-    groups = rng.integers(0, 15, 40)
-    assert auc_interval(labels, scores, groups, 3) == pytest.approx(
-        bootstrap_interval(labels, scores, groups, auc, 3), abs=1e-12
-    )
-    assert auc_interval([1, 1], [0.1, 0.2], [0, 1]) is None
-
-
 def test_interval_of_a_share() -> None:
     # none of 100: the rule of three's exact brother, (1 - p) ** 100 = 0.025
-    assert share_interval([False] * 100, range(100)) == (0.0, pytest.approx(0.0362, abs=1e-4))
-    assert share_interval([True] * 5, range(5)) == (pytest.approx(0.4782, abs=1e-4), 1.0)
-    wide = share_interval(np.arange(40) % 2 == 0, np.arange(40))
+    assert grouped_share_interval([False] * 100, range(100)) == (0.0, pytest.approx(0.0362, abs=1e-4))
+    assert grouped_share_interval([True] * 5, range(5)) == (pytest.approx(0.4782, abs=1e-4), 1.0)
+    wide = grouped_share_interval(np.arange(40) % 2 == 0, np.arange(40))
     assert wide[0] == pytest.approx(0.5 - 1.96 * (0.25 / 40) ** 0.5, abs=0.03)  # the normal approximation
-    one_group = share_interval([True, False], [0, 0])
+    one_group = grouped_share_interval([True, False], [0, 0])
     assert one_group == (0.5, 0.5)
 
 
