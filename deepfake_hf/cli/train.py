@@ -133,7 +133,7 @@ def landmarks(
 @app.command()
 def reconstructor(
     data: Data = Path("../shared/data/faces"),
-    out: Annotated[Path, typer.Option(help="Run folder: log, checkpoint, model, metrics.")] = Path("runs/reconstructor"),
+    out: Annotated[Path, typer.Option(help="Run folder: log, checkpoint, model.")] = Path("runs/reconstructor"),
     upsampling: Annotated[str, typer.Option(help="transposed, nearest or shuffle.")] = "transposed",
     adversarial: Annotated[bool, typer.Option(help="With a patch discriminator.")] = False,
     image_size: Annotated[int, typer.Option(help="Side in pixels.")] = 128,
@@ -276,7 +276,7 @@ def card(
 @app.command()
 def results(
     video: Annotated[Path, typer.Option(help="Folder with talking/ and grid/.")] = Path("../shared/data/video"),
-    swaps: Annotated[Path, typer.Option(help="Made by train.py swap.")] = Path("runs/swaps"),
+    swaps: Annotated[Path, typer.Option(help="Fakes of deepfake-hf synth swap.")] = Path("runs/swaps/fakes"),
     speech: Annotated[Path, typer.Option(help="Genuine recordings.")] = Path("../shared/data/speech"),
     cache: Annotated[Path, typer.Option(help="The twin cache.")] = Path("runs/speech_cache"),
     work: Annotated[Path, typer.Option(help="Scratch.")] = Path("runs/results"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,7 +52,7 @@ class ReconstructorRecipe:
 
     data: str
     out: str
-    config: ReconstructorConfig = ReconstructorConfig()
+    config: ReconstructorConfig = field(default_factory=ReconstructorConfig)
     steps: int = 1200
     batch: int = 16
     learning_rate: float = 2e-3
@@ -174,7 +174,10 @@ def train_reconstructor(recipe: ReconstructorRecipe, resume: bool = False) -> Pa
     plain: Any = accelerator.unwrap_model(model)
     save_reconstructor(plain, out / "model")
     # the figures are those of the stored half-precision weights
-    figures = {**held_out(load_reconstructor(out / "model"), _genuine(recipe.data, "validation")), "steps": recipe.steps}
+    figures = {
+        **held_out(load_reconstructor(out / "model"), _genuine(recipe.data, "validation")),
+        "steps": recipe.steps,
+    }
     (out / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
     return out / "model"
 
