@@ -31,7 +31,8 @@ class MaskWriter:
         name = os.fspath(path)
         if not name.lower().endswith(".mkv"):
             raise UsageError(name, "masks are written to mkv", "end the name in .mkv")
-        self._container = av.open(name, "w")
+        # Without bitexact, Matroska writes a random identifier: the same masks would not give the same bytes.
+        self._container = av.open(name, "w", container_options={"fflags": "+bitexact"})
         self._stream = self._container.add_stream("ffv1", rate=Fraction(fps).limit_denominator(1001))
         self._stream.pix_fmt = "gray"
         self._stream.codec_context.time_base = _TICK
