@@ -6,7 +6,7 @@ import contextlib
 import heapq
 import os
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import av
 from av.audio.stream import AudioStream
@@ -72,7 +72,7 @@ def join_streams(
 
 def _packets(
     container: InputContainer, stream: VideoStream | AudioStream, place: int, until_s: float | None
-) -> Iterator[tuple[float, int, Packet]]:
+) -> Iterator[tuple[float, int, Packet[Any]]]:
     """Packets with their time in seconds from the container's start, which becomes their timestamp's zero."""
     tick = stream.time_base
     assert tick is not None  # the demuxer sets it

@@ -138,11 +138,11 @@ def follow_face(
         _checked(which or 0, most, name)
     pts_s = np.array(times, np.float64)
     landmarks = np.full((len(times), 68, 2), np.nan, np.float32)
-    for seen in chosen:
-        if seen is not None:
-            _lay_down(seen, pts_s, landmarks)
+    for track in chosen:
+        if track is not None:
+            _lay_down(track, pts_s, landmarks)
     _check_size(np.asarray(np.nanmedian(landmarks, axis=0), np.float32), name)
-    return FacePath(pts_s, landmarks, sum(len(seen.indices) for seen in chosen if seen is not None))
+    return FacePath(pts_s, landmarks, sum(len(track.indices) for track in chosen if track is not None))
 
 
 def _lasting(shot: dict[int, _Seen], length: int) -> list[_Seen]:

@@ -184,4 +184,4 @@ class _Stretches:
 
     def report(self) -> ClipReport:
         rest = [] if self._open_s is None else [(self._open_s, self._last_s + self._interval_s)]
-        return ClipReport(*self._counts, tuple(self._done + rest))
+        return ClipReport(self._counts[0], self._counts[1], tuple(self._done + rest))

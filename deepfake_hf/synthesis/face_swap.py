@@ -65,7 +65,7 @@ def swap_face(
         return rgb, whole_mask
     target = target - np.array([region[1].start, region[0].start], np.float32)
     warped, inside = warp_triangles(source_rgb, source, target, triangles_of(source), *part.shape[:2])
-    mask = soft_face_mask(target, *part.shape[:2], softness) * inside
+    mask = soft_face_mask(target, part.shape[0], part.shape[1], softness) * inside
     if float(mask.max()) > 0.0:
         warped = _take_colours(warped, part, mask, colour)
         if blend == "seamless":

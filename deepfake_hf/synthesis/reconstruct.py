@@ -53,7 +53,7 @@ def reconstruct_face(rgb: Rgb, landmarks_xy: Points, model: Reconstructor) -> tu
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     laid = np.asarray(cv2.warpAffine(made, back, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8)
     window = cv2.warpAffine(_window(size), back, shape, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    mask = soft_face_mask((points - corner).astype(np.float32), *part.shape[:2], _SOFTNESS) * window
+    mask = soft_face_mask(np.asarray(points - corner, np.float32), part.shape[0], part.shape[1], _SOFTNESS) * window
     out[region], whole_mask[region] = mix(part, laid, mask), mask
     return out, whole_mask
 

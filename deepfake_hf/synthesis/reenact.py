@@ -70,7 +70,7 @@ class Reenactment:
         goal = with_motion(points, self.own.resting, motion, self.strength)
         source, target = _with_ring(points), _with_ring(points, goal)
         out, whole_mask = rgb.copy(), np.zeros(rgb.shape[:2], np.float32)
-        region = face_region(target, *rgb.shape[:2], margin=0.02)
+        region = face_region(target, rgb.shape[0], rgb.shape[1], margin=0.02)
         height, width = rgb[region].shape[:2]
         if not height or not width:
             return out, whole_mask
@@ -79,7 +79,8 @@ class Reenactment:
         here = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=2).astype(np.float32) + corner
         moved = np.where(inside[..., None], from_xy - here, 0).astype(np.float32)
         eyes_px = float(np.linalg.norm(points[36] - points[45]))
-        moved = cv2.GaussianBlur(moved, (0, 0), max(0.3, 0.008 * eyes_px))  # rounds the folds between triangles
+        # rounds the folds between triangles
+        moved = np.asarray(cv2.GaussianBlur(moved, (0, 0), max(0.3, 0.008 * eyes_px)), np.float32)
         place = here + moved
         warped = np.asarray(
             cv2.remap(rgb, place[..., 0], place[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.uint8
@@ -120,5 +121,4 @@ def _mouth(warped: Rgb, goal: Points, other_rgb: Rgb, other: Points, eyes_px: fl
     if int(lip.sum()) >= 16:  # the light on the lips, which both pictures show
         gain = np.clip((warped[lip].mean(axis=0) + 1) / (filling[lip].mean(axis=0) + 1), 0.5, 1.6).astype(np.float32)
         gain = np.full(3, gain.mean(), np.float32) * 0.5 + gain * 0.5  # half of the tint: teeth are not as red as lips
-    filling = np.asarray(np.clip(filling * gain, 0, 255), np.uint8)
-    return filling, np.asarray(np.clip(weight * inside * 1.0, 0, 1), np.float32)
+    return np.asarray(np.clip(filling * gain, 0, 255), np.uint8), np.asarray(np.clip(weight * inside, 0, 1), np.float32)
