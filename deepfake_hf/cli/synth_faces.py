@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -23,6 +25,7 @@ from deepfake_hf.types import Frame, MediaInfo, MediaKind
 Rgb = NDArray[np.uint8]
 Points = NDArray[np.float32]
 T = TypeVar("T")
+_DONORS_LOOKED_AT: Final = 4
 _DONOR_FRAMES: Final = 8  # of a donor's clip; the one whose pose is nearest gives its face
 _KEPT_PATHS: Final = 32  # clips whose landmarks are remembered
 
@@ -163,7 +166,7 @@ class ReconstructMaker(FaceMaker):
 
 
 class SwapMaker(FaceMaker):
-    """The face of one of the others, the frame of theirs that is nearest in pose.
+    """The face of one of the others: of a few drawn, the frame that is nearest in pose.
 
     Args:
         find_faces: Finds faces and landmarks.
@@ -182,22 +185,33 @@ class SwapMaker(FaceMaker):
         from deepfake_hf.synthesis.face_swap import swap_face
 
         typical = np.asarray(np.nanmedian(faces.landmarks_xy, axis=0), np.float32)
-        donor, shown = first_usable(candidates(job.source, self._donors, rng), self._faces_shown, job.source, "--from")
-        rgb, points = min(shown, key=lambda pair: _unlikeness(pair[1], typical))
+        # A face from the side makes a poor mask for one from the front: of a few others the nearest in pose.
+        others = candidates(job.source, self._donors, rng)
+        looked = [first_usable(others, self._faces_shown, job.source, "--from")]
+        for other in itertools.islice(others, _DONORS_LOOKED_AT - 1):
+            with contextlib.suppress(MediaError):
+                looked.append((other, self._faces_shown(other)))
+        choices = [(donor, *pair) for donor, shown in looked for pair in shown]
+        donor, rgb, points = min(choices, key=lambda choice: _unlikeness(choice[2], typical))
         blend: Any = self._blend
         swap = partial(swap_face, source_rgb=rgb, source_landmarks_xy=points, blend=blend)
         return Work(lambda frame, where: swap(frame.rgb, where), {"blend": blend}, (donor,))
 
     def _faces_shown(self, donor: Source) -> list[tuple[Rgb, Points]]:
         """Pictures of the donor's largest face with its landmarks."""
+        from deepfake_hf.synthesis.face_swap import face_region
+
         if donor.path not in self._shown:
-            if len(self._shown) >= 4:  # whole pictures: a few are enough
+            if len(self._shown) >= 2 * _DONORS_LOOKED_AT:
                 self._shown.pop(next(iter(self._shown)))
             info = _need_pictures(donor.path)
             shown = []
             for frame in read_frames(donor.path, Uniform(_DONOR_FRAMES), info=info):
                 if found := self.find_faces(frame.rgb):
-                    shown.append((frame.rgb, choose_face(found, None, donor.path)[1]))
+                    points = choose_face(found, None, donor.path)[1]
+                    region = face_region(points, frame.rgb.shape[0], frame.rgb.shape[1], margin=0.6)
+                    corner = np.array([region[1].start, region[0].start], np.float32)
+                    shown.append((frame.rgb[region].copy(), points - corner))
             if not shown:
                 raise MediaError(donor.path, "no face was found in it", "leave it out")
             self._shown[donor.path] = shown

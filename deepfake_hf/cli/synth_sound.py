@@ -19,6 +19,7 @@ from deepfake_hf.types import AudioTrack, MediaInfo, MediaKind
 
 _SILENCE_RMS: Final = 1e-4
 _LEAST_S: Final = 0.5
+_CONTEXT_S: Final = 0.5  # either side of a stretch, rebuilt with it so that its edges are no edges for the vocoder
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,9 @@ class SpliceMaker(SoundMaker):
             first, last = choose_stretch(other.waveform, rate, self._seconds, rng)
             piece, others = other.waveform[first:last], (source,)
         else:
-            twin = vocode_long(name, track.waveform, rate, int(rng.integers(1 << 31)))
-            piece = twin[begin:end]
+            before, after = max(0, begin - round(_CONTEXT_S * rate)), end + round(_CONTEXT_S * rate)
+            twin = vocode_long(name, track.waveform[before:after], rate, int(rng.integers(1 << 31)))
+            piece = twin[begin - before : end - before]
         made = splice(track.waveform, piece, begin, rate, self._fade_s, alike=name != "other")
         start_s, end_s = (round(track.start_s + sample / rate, 6) for sample in (begin, end))
         details = {"replaced_by": name, "start_s": start_s, "end_s": end_s, "fade_s": self._fade_s}
