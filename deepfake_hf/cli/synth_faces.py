@@ -157,12 +157,14 @@ class ReconstructMaker(FaceMaker):
         self._models = {method: load_reconstructor(folder) for method, folder in models.items()}
 
     def work(self, job: Job, faces: FacePath, rng: np.random.Generator) -> Work:
-        from deepfake_hf.synthesis.reconstruct import reconstruct_face
+        from deepfake_hf.synthesis.reconstruct import own_size, reconstruct_face
 
         model = self._models[job.method]
-        return Work(
-            lambda frame, points: reconstruct_face(frame.rgb, points, model), {"autoencoder": asdict(model.config)}
-        )
+        # Half of them at the net's own side, which blurs large faces; half at the face's size, for the traces alone.
+        typical = np.asarray(np.nanmedian(faces.landmarks_xy, axis=0), np.float32)
+        size = model.config.image_size if rng.random() < 0.5 else own_size(typical, model)
+        details = {"autoencoder": asdict(model.config), "size_px": size}
+        return Work(lambda frame, points: reconstruct_face(frame.rgb, points, model, size), details)
 
 
 class SwapMaker(FaceMaker):

@@ -23,13 +23,15 @@ _EDGE: Final = 0.06  # where the mask falls to 0 inside the net's square, in its
 _SOFTNESS: Final = 0.06
 
 
-def reconstruct_face(rgb: Rgb, landmarks_xy: Points, model: Reconstructor) -> tuple[Rgb, Mask]:
+def reconstruct_face(rgb: Rgb, landmarks_xy: Points, model: Reconstructor, size: int | None = None) -> tuple[Rgb, Mask]:
     """Send one face through an autoencoder and blend it back.
 
     Args:
         rgb: uint8 (H, W, 3).
         landmarks_xy: float32 (68, 2), iBUG order, pixels.
         model: The autoencoder.
+        size: Side of the square that goes through it, pixels, a multiple of 8; None: the side it was trained at, which
+            blurs a larger face.
 
     Returns:
         The picture, uint8 (H, W, 3), and the weight of the rebuilt face, float32 (H, W) in [0, 1].
@@ -38,9 +40,9 @@ def reconstruct_face(rgb: Rgb, landmarks_xy: Points, model: Reconstructor) -> tu
         UsageError: Landmarks that are not those of a face.
     """
     points = with_forehead(checked_landmarks(landmarks_xy, "picture"))
-    size = model.config.image_size
+    size = size or model.config.image_size
     matrix = similarity_transform(points5(landmarks_xy), _places() * size)
-    made = _rebuild(rgb, matrix, model)
+    made = _rebuild(rgb, matrix, size, model)
     out, whole_mask = rgb.copy(), np.zeros(rgb.shape[:2], np.float32)
     region = face_region(points, *rgb.shape[:2])
     part = rgb[region]
@@ -58,6 +60,12 @@ def reconstruct_face(rgb: Rgb, landmarks_xy: Points, model: Reconstructor) -> tu
     return out, whole_mask
 
 
+def own_size(landmarks_xy: Points, model: Reconstructor) -> int:
+    """The side at which a face goes through at about its own size: a multiple of 8, from the net's side to twice it."""
+    scale = float(np.hypot(*similarity_transform(points5(landmarks_xy), _places())[:, 0]))  # net's squares a pixel
+    return int(np.clip(round(1.0 / scale / 8) * 8, model.config.image_size, 2 * model.config.image_size))
+
+
 def points5(landmarks_xy: Points) -> Points:
     """Eyes, tip of the nose and corners of the mouth of 68 points: float32 (5, 2), viewer's left first."""
     left, right = landmarks_xy[36:42].mean(axis=0), landmarks_xy[42:48].mean(axis=0)
@@ -70,8 +78,8 @@ def _places() -> Points:
 
 
 @torch.inference_mode()
-def _rebuild(rgb: Rgb, matrix: NDArray[np.float64], model: Reconstructor) -> Rgb:
-    scale, size = float(np.hypot(matrix[0, 0], matrix[1, 0])), model.config.image_size
+def _rebuild(rgb: Rgb, matrix: NDArray[np.float64], size: int, model: Reconstructor) -> Rgb:
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 0.5:  # bilinear sampling would skip pixels: blur what is finer than the new pixels first
         rgb = cv2.GaussianBlur(rgb, (0, 0), 0.4 / scale).astype(np.uint8, copy=False)
     crop = cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
