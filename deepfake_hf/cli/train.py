@@ -14,6 +14,37 @@ app = typer.Typer(help="Train the branches of a detector and make a bundle of th
 app.add_typer(stages)
 
 
+@app.command()
+def reconstructor(
+    data: Data = Path("../shared/data/faces"),
+    out: Annotated[Path, typer.Option(help="Run folder: log, checkpoint, model.")] = Path("runs/reconstructor"),
+    upsampling: Annotated[str, typer.Option(help="transposed, nearest or shuffle.")] = "transposed",
+    adversarial: Annotated[bool, typer.Option(help="With a patch discriminator.")] = False,
+    image_size: Annotated[int, typer.Option(help="Side in pixels.")] = 128,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps; default: the recipe's.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Faces a step.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    mixed_precision: Annotated[str | None, typer.Option(help="bf16, fp16 or no.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")] = False,
+) -> None:
+    """Train a face autoencoder on genuine faces, for deepfake-hf synth reconstruct."""
+    from deepfake_hf.errors import DeepfakeHFError
+    from deepfake_hf.synthesis.reconstructor import ReconstructorConfig
+    from deepfake_hf.training.reconstructor import ReconstructorRecipe, train_reconstructor
+
+    _threads(threads)
+    asked = {"steps": steps, "batch": batch, "seed": seed, "mixed_precision": mixed_precision}
+    given: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
+    try:
+        config = ReconstructorConfig(upsampling, image_size, adversarial=adversarial)
+        folder = train_reconstructor(ReconstructorRecipe(str(data), str(out), config, **given), resume=resume)
+    except DeepfakeHFError as error:
+        _stop(error)
+    typer.echo((folder.parent / "metrics.json").read_text().rstrip())
+    typer.echo(f"saved {folder}")
+
+
 @app.command("speech-data")
 def make_speech_data(
     data: Annotated[Path, typer.Option(help="Folder with manifest.csv.")] = Path("../shared/data/speech"),
@@ -101,23 +132,9 @@ def card(
 
 
 @app.command()
-def swap(
-    video: Annotated[Path, typer.Option(help="Folder with talking/ and grid/.")] = Path("../shared/data/video"),
-    out: Annotated[Path, typer.Option(help="Where the swapped clips go.")] = Path("runs/swaps"),
-    every: Annotated[int, typer.Option(help="Take every n-th GRID clip.")] = 14,
-) -> None:
-    """Make landmark face swaps of genuine clips, for end-to-end checks; never for training."""
-    from deepfake_hf.training.swap_clips import alternate, swap_round
-
-    talking, grid = sorted((video / "talking").glob("*.mp4")), sorted((video / "grid").glob("*.mp4"))[::every]
-    for path in swap_round(alternate(grid, talking), out):
-        typer.echo(path)
-
-
-@app.command()
 def results(
     video: Annotated[Path, typer.Option(help="Folder with talking/ and grid/.")] = Path("../shared/data/video"),
-    swaps: Annotated[Path, typer.Option(help="Made by train.py swap.")] = Path("runs/swaps"),
+    swaps: Annotated[Path, typer.Option(help="Fakes of deepfake-hf synth swap.")] = Path("runs/swaps/fakes"),
     speech: Annotated[Path, typer.Option(help="Genuine recordings.")] = Path("../shared/data/speech"),
     cache: Annotated[Path, typer.Option(help="The twin cache.")] = Path("runs/speech_cache"),
     work: Annotated[Path, typer.Option(help="Scratch.")] = Path("runs/results"),

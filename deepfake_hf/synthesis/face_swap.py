@@ -12,9 +12,9 @@ from typing import Final, Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import Delaunay, QhullError
 
 from deepfake_hf.errors import UsageError
+from deepfake_hf.synthesis.piecewise_affine import triangles_of, warp_triangles
 
 Rgb = NDArray[np.uint8]
 Points = NDArray[np.float32]
@@ -56,20 +56,38 @@ def swap_face(
     """
     if blend not in _BLENDS:
         raise UsageError(f"blend={blend!r}", "there is no such way of blending", f"use one of {', '.join(_BLENDS)}")
-    target = with_forehead(_checked(target_landmarks_xy, "target"))
-    source = with_forehead(_checked(source_landmarks_xy, "source"))
-    height, width = target_rgb.shape[:2]
-    warped, inside = _warp(source_rgb, source, target, height, width)
-    face_px = float(np.ptp(target[:17, 0]))
-    mask = _soft_mask(target, inside, face_px * softness)
-    if float(mask.max()) == 0.0:
-        return target_rgb.copy(), mask
-    warped = _take_colours(warped, target_rgb, mask, colour)
-    if blend == "seamless":
-        cloned = _clone(warped, target_rgb, mask)
-        warped = cloned if cloned is not None else warped
-    mixed = target_rgb + (warped.astype(np.float32) - target_rgb) * mask[..., None]
-    return np.asarray(np.clip(np.rint(mixed), 0, 255), dtype=np.uint8), mask
+    target = with_forehead(checked_landmarks(target_landmarks_xy, "target"))
+    source = with_forehead(checked_landmarks(source_landmarks_xy, "source"))
+    rgb, whole_mask = target_rgb.copy(), np.zeros(target_rgb.shape[:2], np.float32)
+    region = face_region(target, *target_rgb.shape[:2])  # the rest of a large picture costs nothing
+    part = target_rgb[region]
+    if not part.size:
+        return rgb, whole_mask
+    target = target - np.array([region[1].start, region[0].start], np.float32)
+    warped, inside = warp_triangles(source_rgb, source, target, triangles_of(source), *part.shape[:2])
+    mask = soft_face_mask(target, part.shape[0], part.shape[1], softness) * inside
+    if float(mask.max()) > 0.0:
+        warped = _take_colours(warped, part, mask, colour)
+        if blend == "seamless":
+            cloned = _clone(warped, part, mask)
+            warped = cloned if cloned is not None else warped
+        rgb[region], whole_mask[region] = mix(part, warped, mask), mask
+    return rgb, whole_mask
+
+
+def mix(under: Rgb, over: Rgb, mask: Mask) -> Rgb:
+    """``over`` laid on ``under``, both uint8 (H, W, 3), as much as ``mask`` float32 (H, W) says."""
+    mixed = under + (over.astype(np.float32) - under) * mask[..., None]
+    return np.asarray(np.clip(np.rint(mixed), 0, 255), dtype=np.uint8)
+
+
+def face_region(points: Points, height: int, width: int, margin: float = 0.1) -> tuple[slice, slice]:
+    """Rows and columns of a picture that hold points (N, 2), with a margin in their larger extent; maybe empty."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    edge = margin * float((high - low).max()) + 4
+    left, top = (int(np.floor(value)) for value in np.clip(low - edge, 0, (width, height)))
+    right, bottom = (int(np.ceil(value)) for value in np.clip(high + edge, 0, (width, height)))
+    return slice(top, bottom), slice(left, right)
 
 
 def with_forehead(landmarks_xy: Points) -> Points:
@@ -80,7 +98,12 @@ def with_forehead(landmarks_xy: Points) -> Points:
     return np.concatenate([landmarks_xy, brows + up * arch]).astype(np.float32)
 
 
-def _checked(landmarks_xy: Points, whose: str) -> Points:
+def checked_landmarks(landmarks_xy: Points, whose: str) -> Points:
+    """The points as float32.
+
+    Raises:
+        UsageError: They are not 68 finite points of a face of at least 16 pixels.
+    """
     points = np.asarray(landmarks_xy, dtype=np.float32)
     if points.shape != (NUM_LANDMARKS, 2) or not np.isfinite(points).all():
         raise UsageError(
@@ -97,42 +120,20 @@ def _checked(landmarks_xy: Points, whose: str) -> Points:
     return points
 
 
-def _triangles(points: Points) -> NDArray[np.int32]:
-    try:
-        return np.asarray(Delaunay(points).simplices, dtype=np.int32)
-    except QhullError:
-        raise UsageError("the landmarks cannot be used", "they lie on one line", "give landmarks of a face") from None
+def soft_face_mask(points: Points, height: int, width: int, softness: float) -> Mask:
+    """1 inside the outline of points (N, 2), falling to 0 before it: float32 (height, width).
 
-
-def _warp(
-    source_rgb: Rgb, source: Points, target: Points, height: int, width: int
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The source drawn in the target's shape, and where it lies: uint8 (H, W, 3), bool (H, W)."""
-    owner = np.zeros((height, width), np.int32)  # 1 + index of the triangle that covers a pixel
-    triangles = _triangles(source)
-    maps = np.zeros((len(triangles) + 1, 2, 3), np.float32)
-    for index, corners in enumerate(triangles, start=1):
-        maps[index] = cv2.getAffineTransform(target[corners], source[corners])
-        cv2.fillConvexPoly(owner, np.rint(target[corners]).astype(np.int32), index)
-    rows, columns = np.nonzero(owner)
-    at = maps[owner[rows, columns]]  # (N, 2, 3)
-    from_xy = np.full((height, width, 2), -1.0, np.float32)
-    from_xy[rows, columns] = at[:, :, 0] * columns[:, None] + at[:, :, 1] * rows[:, None] + at[:, :, 2]
-    warped = cv2.remap(source_rgb, from_xy[..., 0], from_xy[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(warped, dtype=np.uint8), owner > 0
-
-
-def _soft_mask(target: Points, inside: NDArray[np.bool_], edge_px: float) -> Mask:
-    """1 inside the face, falling to 0 before its outline, so that no pixel from outside the warp shows."""
-    height, width = inside.shape
-    hull = cv2.convexHull(target).astype(np.int32)
+    ``softness`` is the width of the fall in widths of the jaw, the first 17 points.
+    """
+    edge_px = float(np.ptp(points[:17, 0])) * softness
+    hull = cv2.convexHull(points).astype(np.int32)
     # A margin of zeros, so that a face cut by the picture's edge stays whole there.
     margin = max(2, int(np.ceil(edge_px * 3)))
     filled = np.zeros((height + 2 * margin, width + 2 * margin), np.uint8)
     cv2.fillConvexPoly(filled, hull + margin, 1)
     depth = cv2.distanceTransform(filled, cv2.DIST_L2, 5)[margin:-margin, margin:-margin]
     ramp = np.clip((depth - 1.0) / max(2.0 * edge_px, 1.0), 0.0, 1.0)
-    return np.asarray(ramp * ramp * (3.0 - 2.0 * ramp) * inside, dtype=np.float32)
+    return np.asarray(ramp * ramp * (3.0 - 2.0 * ramp), dtype=np.float32)
 
 
 def _take_colours(warped: Rgb, target_rgb: Rgb, mask: Mask, share: float) -> Rgb:

@@ -56,7 +56,7 @@ def write_results(
         "# Results on whole files",
         f"Made by `python train.py results` with the bundle `{detector.bundle.label}` at its default sampling and band "
         "(`fake` at or above the FPR-1 % limit, `real` below the FPR-5 % one). The video folders hold six people; GRID "
-        "is one speaker. The swaps are landmark face swaps made by `python train.py swap` from these same clips, a "
+        "is one speaker. The swaps are landmark face swaps made by `deepfake-hf synth swap` from these same clips, a "
         "method that was in no training run. None of these clips was used in training, calibration or thresholds, but "
         "false alarms on them led to training on degraded crops: they are no untouched test.",
         "## Sets",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deepfake_hf.synthesis.astronaut import LANDMARKS_XY, astronaut_rgb
-from deepfake_hf.synthesis.self_blend import face_mask, self_blend
+from deepfake_hf.synthesis.self_blend import draw_mask, face_mask, self_blend
 
 HEAD = astronaut_rgb()[18:238, 115:335]
 POINTS = LANDMARKS_XY - np.array([115, 18], np.float32)
@@ -36,7 +36,7 @@ def test_the_input_is_left_alone() -> None:
 
 def test_the_mask_lies_on_the_face() -> None:
     for seed in range(8):
-        mask = face_mask(POINTS, *HEAD.shape[:2], np.random.default_rng(seed))
+        mask = face_mask(POINTS, *HEAD.shape[:2], draw_mask(np.random.default_rng(seed)))
         rows, columns = np.indices(mask.shape)
         centre = np.array([(mask * columns).sum(), (mask * rows).sum()]) / mask.sum()
         left, top = POINTS.min(axis=0)
