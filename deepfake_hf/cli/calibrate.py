@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 
 from deepfake_hf.cli.detect import DetectOptions
-from deepfake_hf.cli.evaluate import BAD_USAGE, DONE, facts, find_scores, read_rows, score
-from deepfake_hf.errors import DeepfakeHFError, UsageError
+from deepfake_hf.cli.evaluate import facts, find_scores, read_rows, score
+from deepfake_hf.cli.terminal import DONE, plain_errors
+from deepfake_hf.errors import UsageError
 
 if TYPE_CHECKING:
     from deepfake_hf.evaluation.recalibration import Refit
@@ -49,16 +50,12 @@ class CalibrateOptions:
 
 def run(manifest: Path | None, model: DetectOptions, options: CalibrateOptions) -> int:
     """Do the command; returns its exit status."""
-    errors = Console(stderr=True)
-    try:
-        _run(manifest, model, options, errors)
-    except DeepfakeHFError as error:
-        errors.print(str(error), style="red", markup=False, soft_wrap=True)
-        return BAD_USAGE
+    with plain_errors():
+        _run(manifest, model, options)
     return DONE
 
 
-def _run(manifest: Path | None, model: DetectOptions, options: CalibrateOptions, errors: Console) -> None:
+def _run(manifest: Path | None, model: DetectOptions, options: CalibrateOptions) -> None:
     from deepfake_hf.evaluation.recalibration import before_and_after, recalibrated, refit
     from deepfake_hf.evaluation.scores import read_scores
     from deepfake_hf.hub.bundle import open_bundle, write_json
@@ -81,7 +78,7 @@ def _run(manifest: Path | None, model: DetectOptions, options: CalibrateOptions,
         rows = [row for row in read_rows(manifest, None) if row.split in (options.fit_on, options.report_on)]
         if not rows:
             raise UsageError(f"{manifest}", f"no row is in {options.fit_on} or {options.report_on}", "split it first")
-        scores = score(rows, model, options.out / "scores", "file", errors)
+        scores = score(rows, model, options.out / "scores", "file")
     branch = _branch(scores, options.branch)
     if branch not in bundle.branches:
         raise UsageError(f"--branch {branch}", f"the bundle has {', '.join(bundle.branches)}", "name one of these")

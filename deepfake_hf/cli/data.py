@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+from deepfake_hf.cli.terminal import SOME_UNREADABLE, plain_errors, progress
 
 if TYPE_CHECKING:
     from deepfake_hf.data import AuditReport
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make, audit and crop the data to train and measure on.", no_args_is_help=True)
 
 OVER_A_LIMIT: Final = 1
-BAD_USAGE: Final = 2
-SOME_UNREADABLE: Final = 3
 Workers = Annotated[int | None, typer.Option(help="Files read at once; default: one for each processor.", min=1)]
 
 
@@ -62,7 +60,7 @@ def prepare(
     from deepfake_hf.data import prepare as make
     from deepfake_hf.errors import UsageError
 
-    with _plain_errors():
+    with plain_errors():
         if (config is None) == (layout is None):
             raise UsageError("data prepare", "it needs --config or --layout, and not both", "give one of them")
         if config is not None:
@@ -101,10 +99,10 @@ def audit(
     from deepfake_hf.data import AuditLimits, read_manifest
     from deepfake_hf.data import audit as look
 
-    with _plain_errors():
+    with plain_errors():
         rows = read_manifest(manifest)
         limits = AuditLimits(shared=max_shared, near_duplicates=max_duplicates, auc=max_auc)
-        with _progress("measuring") as tell:
+        with progress("measuring") as tell:
             report = look(rows, limits, sample, seed, workers, tell)
     _show(report)
     if json is not None:
@@ -130,9 +128,9 @@ def faces(
     """
     from deepfake_hf.data import CropPlan, extract_faces, read_manifest, write_manifest
 
-    with _plain_errors():
+    with plain_errors():
         rows = read_manifest(manifest)
-        with _progress("cropping") as tell:
+        with progress("cropping") as tell:
             crops, report = extract_faces(rows, out, CropPlan(frames, size, detector), workers, tell)
         report.write(out / "report.json")
         if crops:
@@ -187,26 +185,3 @@ def _show(report: AuditReport) -> None:
         typer.echo(f"unreadable   {path}: {reason}")
     verdict = "no check failed" if report.passed else "FAILED"
     typer.echo(f"{verdict}; {report.num_rows} rows, {report.num_measured} files measured")
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    from deepfake_hf.errors import DeepfakeHFError
-
-    try:
-        yield
-    except DeepfakeHFError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(BAD_USAGE) from None
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -17,16 +17,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from deepfake_hf.cli.terminal import BAD_USAGE, DONE, SOME_UNREADABLE
 from deepfake_hf.errors import DeepfakeHFError, UsageError
 from deepfake_hf.media.suffixes import MEDIA_SUFFIXES
 
 if TYPE_CHECKING:
     from deepfake_hf.media import Sampling
     from deepfake_hf.types import DetectionResult
-
-DONE: Final = 0
-BAD_USAGE: Final = 2
-SOME_UNREADABLE: Final = 3
 
 _COLOURS: Final = {"real": "green", "fake": "red", "uncertain": "yellow"}
 

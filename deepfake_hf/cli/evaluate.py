@@ -12,16 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from deepfake_hf.cli.detect import DetectOptions
-from deepfake_hf.errors import DeepfakeHFError, UsageError
+from deepfake_hf.cli.terminal import DONE, SOME_UNREADABLE, plain_errors, progress
+from deepfake_hf.errors import UsageError
 
 if TYPE_CHECKING:
     from deepfake_hf.data import ManifestRow
     from deepfake_hf.evaluation.runner import Scorer
     from deepfake_hf.evaluation.scores import Score
 
-DONE: Final = 0
-BAD_USAGE: Final = 2
-SOME_UNREADABLE: Final = 3
 _SHOWN: Final = ("auc", "eer", "ap", "f1", "recall", "fpr", "ece")
 
 
@@ -45,15 +43,11 @@ class EvaluateOptions:
 
 def run(manifest: Path | None, model: DetectOptions, options: EvaluateOptions) -> int:
     """Do the command; returns its exit status."""
-    errors = Console(stderr=True)
-    try:
-        return _run(manifest, model, options, errors)
-    except DeepfakeHFError as error:
-        errors.print(str(error), style="red", markup=False, soft_wrap=True)
-        return BAD_USAGE
+    with plain_errors():
+        return _run(manifest, model, options)
 
 
-def _run(manifest: Path | None, model: DetectOptions, options: EvaluateOptions, errors: Console) -> int:
+def _run(manifest: Path | None, model: DetectOptions, options: EvaluateOptions) -> int:
     from deepfake_hf.evaluation.cases import speech_cases
     from deepfake_hf.evaluation.measure import Wanted, measure
     from deepfake_hf.evaluation.scores import VIDEO
@@ -80,7 +74,7 @@ def _run(manifest: Path | None, model: DetectOptions, options: EvaluateOptions, 
     else:
         assert manifest is not None
         rows = read_rows(manifest, options.split)
-        scores = score(rows, model, options.out, options.video_by, errors)
+        scores = score(rows, model, options.out, options.video_by)
     metrics, curves = measure(scores, wanted)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "metrics.json").write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
@@ -93,20 +87,13 @@ def _run(manifest: Path | None, model: DetectOptions, options: EvaluateOptions, 
     return SOME_UNREADABLE if broken else DONE
 
 
-def score(rows: Sequence[ManifestRow], model: DetectOptions, out: Path, video_by: str, errors: Console) -> list[Score]:
+def score(rows: Sequence[ManifestRow], model: DetectOptions, out: Path, video_by: str) -> list[Score]:
     """Score a manifest with a bundle, with a progress bar; goes on where ``out`` stopped."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from deepfake_hf.evaluation.runner import score_manifest
 
-    columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    hidden = model.quiet or not errors.is_terminal
     scorer = load_scorer(model)
-    with Progress(*columns, console=errors, transient=True, disable=hidden) as bar:
-        task = bar.add_task("scoring", total=len(rows))
-        return score_manifest(
-            rows, scorer, out, video_by, lambda done, total: bar.update(task, completed=done, total=total)
-        )
+    with progress("scoring", model.quiet) as tell:
+        return score_manifest(rows, scorer, out, video_by, tell)
 
 
 def load_scorer(model: DetectOptions) -> Scorer:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deepfake_hf.cli.terminal import plain_errors
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -37,10 +39,10 @@ def onnx(
     ] = None,
 ) -> None:
     """Export to ONNX, with dynamic batch and length, and compare each graph's logits with the model's."""
-    from deepfake_hf.errors import DeepfakeHFError, UsageError
+    from deepfake_hf.errors import UsageError
     from deepfake_hf.hub.onnx_files import export_source
 
-    try:
+    with plain_errors():
         if int8 != (crops is not None):
             raise UsageError("--int8 and --crops", "one does nothing without the other", "give both, or none")
         for made in export_source(source, out, None if crops is None else _pictures(crops)):
@@ -48,9 +50,6 @@ def onnx(
             typer.echo(f"{made.branch}: {made.path}, {size}, logits differ from torch by {made.difference:.1e}")
             if made.int8_difference is not None:
                 typer.echo(f"{made.branch}: now in int8, which moves margins by {made.int8_difference:.2f} on average")
-    except DeepfakeHFError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
 
 
 def _pictures(folder: Path) -> list[NDArray[np.uint8]]:

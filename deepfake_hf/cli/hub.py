@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deepfake_hf.cli.terminal import plain_errors
+
 app = typer.Typer(help="Pack, check and push bundles of weights.", no_args_is_help=True)
 
 
@@ -30,12 +32,12 @@ def pack(
     tag: Annotated[list[str] | None, typer.Option(help="Further tag of the card. Several times.")] = None,
 ) -> None:
     """Write a bundle to share: canary pair, card with model-index, checksums and, where asked, code."""
-    from deepfake_hf.errors import DeepfakeHFError, UsageError
+    from deepfake_hf.errors import UsageError
     from deepfake_hf.hub.bundle import Bundle, open_bundle
     from deepfake_hf.hub.pack import BranchFolders, CardFacts, PackOptions
     from deepfake_hf.hub.pack import pack as pack_bundle
 
-    try:
+    with plain_errors():
         source: Bundle | BranchFolders
         if branch:
             if bundle is not None:
@@ -51,8 +53,6 @@ def pack(
             source = open_bundle(bundle)
         facts = CardFacts(licence, tuple(dataset or ()), tuple(tag or ()))
         typer.echo(f"packed {pack_bundle(source, out, PackOptions(figures, code, facts)).label} into {out}")
-    except DeepfakeHFError as error:
-        _stop(error)
 
 
 @app.command()
@@ -75,13 +75,10 @@ def push(
     public: Annotated[bool, typer.Option("--public", help="Everybody may see it; default: private.")] = False,
 ) -> None:
     """Check a packed bundle and upload it. After an interruption, push again: what has arrived is not sent twice."""
-    from deepfake_hf.errors import DeepfakeHFError
     from deepfake_hf.hub.push import push_bundle
 
-    try:
+    with plain_errors():
         typer.echo(f"pushed to {push_bundle(folder, repository, private=not public)}")
-    except DeepfakeHFError as error:
-        _stop(error)
 
 
 def _folders(entries: list[str]) -> dict[str, Path]:
@@ -94,8 +91,3 @@ def _folders(entries: list[str]) -> dict[str, Path]:
             raise UsageError(f"--branch {entry}", "it is not NAME=FOLDER", "write --branch face=runs/face/model")
         folders[name] = Path(folder)
     return folders
-
-
-def _stop(error: Exception) -> None:
-    typer.echo(str(error), err=True)
-    raise typer.Exit(2)

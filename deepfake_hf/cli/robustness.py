@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from deepfake_hf.cli.data import BAD_USAGE, SOME_UNREADABLE, _plain_errors, _progress
+from deepfake_hf.cli.terminal import SOME_UNREADABLE, plain_errors, progress
 
 if TYPE_CHECKING:
     from deepfake_hf.detector import Detector
@@ -35,9 +35,8 @@ class RobustnessOptions:
 
 def run(manifest: Path | None, crops: Path | None, options: RobustnessOptions) -> int:
     """Do the command; returns its exit status."""
-    with _plain_errors():
+    with plain_errors():
         return _run(manifest, crops, options)
-    return BAD_USAGE
 
 
 def _run(manifest: Path | None, crops: Path | None, options: RobustnessOptions) -> int:
@@ -58,7 +57,7 @@ def _run(manifest: Path | None, crops: Path | None, options: RobustnessOptions) 
     items = draw(scorer.items, options.limit, options.seed)
     scores = ScoreFile(options.out / "scores.jsonl", scorer.settings)
     try:
-        with _progress("perturbing and scoring") as tell:
+        with progress("perturbing and scoring") as tell:
             rows = run_robustness(scorer, items, steps, scores, tell)
     finally:
         scores.close()

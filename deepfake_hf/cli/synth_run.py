@@ -17,7 +17,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from deepfake_hf.cli.detect import BAD_USAGE, DONE, SOME_UNREADABLE, find_media
+from deepfake_hf.cli.detect import find_media
+from deepfake_hf.cli.terminal import BAD_USAGE, DONE, SOME_UNREADABLE
 from deepfake_hf.data.manifest import ManifestRow, read_manifest, write_manifest
 from deepfake_hf.errors import DeepfakeHFError, UsageError
 from deepfake_hf.labels import FAKE, REAL

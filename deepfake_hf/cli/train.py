@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from deepfake_hf.cli.terminal import plain_errors
 from deepfake_hf.cli.train_stages import app as stages
 
 app = typer.Typer(help="Train the branches of a detector and make a bundle of them.", no_args_is_help=True)
@@ -16,7 +17,7 @@ app.add_typer(stages)
 
 @app.command()
 def reconstructor(
-    data: Data = Path("../shared/data/faces"),
+    data: Annotated[Path, typer.Option(help="Folder of the parquet shards.")] = Path("../shared/data/faces"),
     out: Annotated[Path, typer.Option(help="Run folder: log, checkpoint, model.")] = Path("runs/reconstructor"),
     upsampling: Annotated[str, typer.Option(help="transposed, nearest or shuffle.")] = "transposed",
     adversarial: Annotated[bool, typer.Option(help="With a patch discriminator.")] = False,
@@ -29,18 +30,16 @@ def reconstructor(
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")] = False,
 ) -> None:
     """Train a face autoencoder on genuine faces, for deepfake-hf synth reconstruct."""
-    from deepfake_hf.errors import DeepfakeHFError
     from deepfake_hf.synthesis.reconstructor import ReconstructorConfig
     from deepfake_hf.training.reconstructor import ReconstructorRecipe, train_reconstructor
+    from deepfake_hf.training.run import set_threads
 
-    _threads(threads)
+    set_threads(threads)
     asked = {"steps": steps, "batch": batch, "seed": seed, "mixed_precision": mixed_precision}
     given: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
-    try:
+    with plain_errors():
         config = ReconstructorConfig(upsampling, image_size, adversarial=adversarial)
         folder = train_reconstructor(ReconstructorRecipe(str(data), str(out), config, **given), resume=resume)
-    except DeepfakeHFError as error:
-        _stop(error)
     typer.echo((folder.parent / "metrics.json").read_text().rstrip())
     typer.echo(f"saved {folder}")
 

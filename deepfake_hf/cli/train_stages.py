@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from deepfake_hf.cli.terminal import plain_errors
 
 app = typer.Typer()
 Recipe = Annotated[str | None, typer.Option(help="Settings that come with the library: see train.py recipes.")]
@@ -60,7 +60,7 @@ def recipes(name: Annotated[str | None, typer.Argument(help="Show this one whole
     """List the recipes that come with the library."""
     from deepfake_hf.training.recipes import FOLDER, read_recipe, recipe_names, recipe_source
 
-    with _plain_errors():
+    with plain_errors():
         if name is not None:
             read_recipe(name)
             typer.echo((FOLDER / f"{name}.yaml").read_text(encoding="utf-8").rstrip())
@@ -256,7 +256,7 @@ def _put(given: dict[str, Any], section: str, key: str, value: Any) -> None:
 def _recipe(name: str | None) -> dict[str, Any]:
     from deepfake_hf.training.recipes import read_recipe
 
-    with _plain_errors():
+    with plain_errors():
         return read_recipe(name) if name else {}
 
 
@@ -271,24 +271,13 @@ def _run(
     from deepfake_hf.training.config import make_config, read_yaml
     from deepfake_hf.training.run import set_threads, train
 
-    with _plain_errors():
+    with plain_errors():
         files = [read_yaml(path) for path in config or []]
         made = make_config(*below, *files, *above, settings=settings or [])
         set_threads(threads)
         folder = train(made, resume=resume)
     typer.echo(f"saved {folder}")
     return folder
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    from deepfake_hf.errors import DeepfakeHFError
-
-    try:
-        yield
-    except DeepfakeHFError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
 
 
 def _size_ladder(text: str) -> list[list[float]]:

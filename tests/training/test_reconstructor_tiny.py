@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.training.test_face_tiny import data  # noqa: F401
 
 from deepfake_hf.errors import DataError
 from deepfake_hf.synthesis.reconstructor import ReconstructorConfig, load_reconstructor
 from deepfake_hf.training import reconstructor as module
 from deepfake_hf.training.face_data import FaceRow, load_faces
 from deepfake_hf.training.reconstructor import ReconstructorRecipe, face_batch, held_out, train_reconstructor
-from tests.training.test_face_tiny import data  # noqa: F401
 
 SMALL = {"image_size": 32, "widths": (8, 12, 16), "latent": 8}
 
