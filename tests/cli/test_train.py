@@ -23,5 +23,5 @@ def test_other_ladders_are_refused(text: str) -> None:
 def test_every_command_has_help() -> None:
     made = CliRunner().invoke(app, ["--help"])
     assert made.exit_code == 0
-    for name in ("face", "face-siamese", "speech", "speech-data", "landmarks", "bundle", "card", "swap", "results"):
+    for name in ("face", "face-siamese", "speech", "speech-data", "landmarks", "bundle", "card", "results", "reconstructor"):
         assert name in made.output
