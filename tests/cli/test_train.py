@@ -6,12 +6,13 @@ import pytest
 from typer import BadParameter
 from typer.testing import CliRunner
 
-from deepfake_hf.cli.train import _size_ladder, app
+from deepfake_hf.cli.train import app
+from deepfake_hf.cli.train_stages import _size_ladder
 
 
 def test_a_ladder_of_sizes() -> None:
-    assert _size_ladder("160:0.35,192:1") == ((0.35, 160), (1.0, 192))
-    assert _size_ladder("224:1") == ((1.0, 224),)
+    assert _size_ladder("160:0.35,192:1") == [[0.35, 160], [1.0, 192]]
+    assert _size_ladder("224:1") == [[1.0, 224]]
 
 
 @pytest.mark.parametrize("text", ["160", "160:1,192:0.5", "10:1", "a:b", "160:0.5", ""])
@@ -23,5 +24,15 @@ def test_other_ladders_are_refused(text: str) -> None:
 def test_every_command_has_help() -> None:
     made = CliRunner().invoke(app, ["--help"])
     assert made.exit_code == 0
-    for name in ("face", "face-siamese", "speech", "speech-data", "landmarks", "bundle", "card", "results", "reconstructor"):
+    for name in (
+        "face",
+        "face-siamese",
+        "speech",
+        "speech-data",
+        "landmarks",
+        "bundle",
+        "card",
+        "results",
+        "reconstructor",
+    ):
         assert name in made.output

@@ -18,7 +18,7 @@ from deepfake_hf.errors import MissingDependencyError, UsageError
 from deepfake_hf.models import PRESETS, build_model
 from deepfake_hf.models.preset_row import WHEELS
 from deepfake_hf.training.backbones import backbone_weights, default_source
-from deepfake_hf.training.model_start import processor_of, start_frame_model
+from deepfake_hf.training.model_start import processor_of, start_model
 from tests.hub.endpoint import Hub
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,15 +75,15 @@ def test_a_local_file_of_full_size_fits_every_backbone(name: str, tmp_path: Path
 def test_mean_and_std_follow_the_weights(tmp_path: Path) -> None:
     state = marked(TEST)
     torch.save({"state_dict": state}, tmp_path / "weights.pth")
-    model, processor = start_frame_model("lite_frame", f"file:{tmp_path / 'weights.pth'}", TEST)
+    model, processor = start_model("lite_frame", f"file:{tmp_path / 'weights.pth'}", TEST)
     assert arrived(model, state) and model.config.backbone == TEST
     assert processor.image_mean == pytest.approx(timm.models.get_pretrained_cfg(TEST).mean)
     assert PRESETS["lite_frame"].processor["image_mean"] == [0.5] * 3  # not those
     save_file(state, tmp_path / "model.safetensors")
     with pytest.raises(UsageError, match=r"no config\.json"):
-        start_frame_model("lite_frame", f"file:{tmp_path}", TEST)
+        start_model("lite_frame", f"file:{tmp_path}", TEST)
     (tmp_path / "config.json").write_text(json.dumps({"pretrained_cfg": {"mean": [0.1, 0.2, 0.3], "std": [1, 1, 1]}}))
-    model, processor = start_frame_model("lite_frame", f"file:{tmp_path}", TEST)
+    model, processor = start_model("lite_frame", f"file:{tmp_path}", TEST)
     assert arrived(model, state) and processor.image_mean == [0.1, 0.2, 0.3] and processor.image_std == [1, 1, 1]
     processor.save_pretrained(tmp_path / "run" / "model")
     assert processor_of(tmp_path / "run" / "model").image_mean == [0.1, 0.2, 0.3]
@@ -97,7 +97,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     for broken, words in ((lacking, r"1 backbone tensors are missing.*conv_head"), (misshapen, "another shape")):
         save_file(broken, path)
         with pytest.raises(UsageError, match=words):
-            start_frame_model("lite_frame", f"file:{path}", TEST)
+            start_model("lite_frame", f"file:{path}", TEST)
     path.write_bytes(b"nothing")
     for source, words in (
         (f"file:{path}", "cannot be read"),
@@ -107,11 +107,11 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         ("disk", "no such source"),
     ):
         with pytest.raises(UsageError, match=words):
-            start_frame_model("lite_frame", source)
+            start_model("lite_frame", source)
     with pytest.raises(UsageError, match="no frame system"):
-        start_frame_model("lite_clip", "random")
+        start_model("lite_clip", "random")
     with pytest.raises(MissingDependencyError, match="no wheel is known"):
-        start_frame_model("efficientnet_b4", "wheel")
+        start_model("efficientnet_b4", "wheel")
 
 
 def write_wheel(site: Path, size: int, state: dict[str, Tensor]) -> None:
@@ -130,7 +130,7 @@ def test_a_wheel(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     state = {key: value for key, value in marked(backbone).items() if not key.endswith("num_batches_tracked")}
     write_wheel(tmp_path / "site", size, state)
     monkeypatch.syspath_prepend(tmp_path / "site")
-    model, processor = start_frame_model("lite_frame", "wheel", backbone)
+    model, processor = start_model("lite_frame", "wheel", backbone)
     assert arrived(model, state) and processor.image_mean == processor.image_std == [0.5] * 3
 
 
@@ -139,7 +139,7 @@ def test_a_wheel_of_another_network_is_refused(tmp_path: Path, monkeypatch: pyte
     write_wheel(tmp_path / "site", 1, state)
     monkeypatch.syspath_prepend(tmp_path / "site")
     with pytest.raises(MissingDependencyError, match="does not fit tf_efficientnet_lite1"):
-        start_frame_model("lite_frame", "wheel", "tf_efficientnet_lite1")
+        start_model("lite_frame", "wheel", "tf_efficientnet_lite1")
 
 
 # In a process of its own, because HF_ENDPOINT is read when huggingface_hub is imported.
@@ -147,14 +147,14 @@ FETCH = f"""
 import sys
 from safetensors.torch import load_file
 from deepfake_hf.errors import MissingDependencyError
-from deepfake_hf.training.model_start import start_frame_model
-model, processor = start_frame_model("lite_frame", "hub", "{TEST}")
+from deepfake_hf.training.model_start import start_model
+model, processor = start_model("lite_frame", "hub", "{TEST}")
 state = load_file(sys.argv[1])
 own = model.backbone.state_dict()
 assert all(bool((own[name] == state[name]).all()) for name in own)
 assert processor.image_mean == [0.485, 0.456, 0.406]  # not those of the row
 try:
-    start_frame_model("efficientnet_b4", "hub")
+    start_model("efficientnet_b4", "hub")
 except MissingDependencyError as error:
     print(error)
 """

@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.training.test_face_tiny import data  # noqa: F401
 
 from deepfake_hf.errors import DataError
 from deepfake_hf.synthesis.reconstructor import ReconstructorConfig, load_reconstructor
 from deepfake_hf.training import reconstructor as module
 from deepfake_hf.training.face_data import FaceRow, load_faces
 from deepfake_hf.training.reconstructor import ReconstructorRecipe, face_batch, held_out, train_reconstructor
+from tests.training.making import face_shards
 
 SMALL = {"image_size": 32, "widths": (8, 12, 16), "latent": 8}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return face_shards(tmp_path_factory.mktemp("faces"))
 
 
 def _recipe(folder: Path, out: Path, adversarial: bool = False, **changes: object) -> ReconstructorRecipe:
@@ -26,7 +31,7 @@ def _recipe(folder: Path, out: Path, adversarial: bool = False, **changes: objec
     return ReconstructorRecipe(str(folder), str(out), **{**values, **changes})  # type: ignore[arg-type]
 
 
-def test_it_learns_and_says_how_near_it_comes(data: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_it_learns_and_says_how_near_it_comes(data: Path, tmp_path: Path) -> None:
     before = train_reconstructor(_recipe(data, tmp_path / "few", steps=1))
     after = train_reconstructor(_recipe(data, tmp_path / "many", steps=60))
     figures = [json.loads((folder.parent / "metrics.json").read_text()) for folder in (before, after)]
@@ -38,7 +43,7 @@ def test_it_learns_and_says_how_near_it_comes(data: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("adversarial", [False, True])
 def test_resume_equals_uninterrupted(
     adversarial: bool,
-    data: Path,  # noqa: F811
+    data: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -61,14 +66,14 @@ def test_resume_equals_uninterrupted(
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_the_discriminator_changes_what_is_learned(data: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_discriminator_changes_what_is_learned(data: Path, tmp_path: Path) -> None:
     made = [train_reconstructor(_recipe(data, tmp_path / str(flag), flag)) for flag in (False, True)]
     plain, adversarial = (load_file(folder / "model.safetensors") for folder in made)
     assert any(not torch.equal(plain[name], adversarial[name]) for name in plain)
     assert load_reconstructor(made[1]).config.adversarial
 
 
-def test_batches_are_drawn_from_the_seed_alone(data: Path) -> None:  # noqa: F811
+def test_batches_are_drawn_from_the_seed_alone(data: Path) -> None:
     rows = load_faces(data, "train")
     first, again, other = (face_batch(rows, 32, 3, np.random.default_rng([0, step])) for step in (1, 1, 2))
     assert first.shape == (3, 3, 32, 32) and first.min() >= 0 and first.max() <= 1
