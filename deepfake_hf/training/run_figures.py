@@ -35,7 +35,7 @@ def draw_curves(path: Path, log: list[dict[str, Any]], title: str) -> None:
     if len(losses) > 8:
         axes[0].plot(steps, _smooth(losses), color=_BLUE, linewidth=2, label="training (smoothed)")
     if held and "held_out_loss" in held[0]:
-        axes[0].plot(*_series(held, "held_out_loss"), color=_RED, marker="o", markersize=4, label="held out, no extra terms")
+        axes[0].plot(*_series(held, "held_out_loss"), color=_RED, marker="o", markersize=4, label="held out")
     axes[0].set_ylabel("loss")
     colours = iter((_BLUE, _RED, _INK, "#4d9221", "#8073ac", _GREY))
     for name in _SHOWN:

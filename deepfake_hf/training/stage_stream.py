@@ -26,7 +26,8 @@ class ShardStream:
     Args:
         path: Folder of the shards, or an address or pattern that ``datasets`` reads (``hf://…``, ``s3://…/*.parquet``).
         part: As of :func:`~deepfake_hf.training.face_data.load_faces`.
-        buffer: Rows among which it shuffles; the order of the shards is shuffled, too.
+        buffer: Rows among which it shuffles; the order of the shards is shuffled, too. It is filled from ten shards at
+            a time, a row group of each being in memory.
         seed: Of the order.
 
     Raises:
@@ -136,8 +137,9 @@ class StreamStage(CropStage):
         return held_rows(part, rows)
 
     def loader(self, steps: tuple[int, int], rank: int, processes: int) -> Iterable[tuple[float, dict[str, Any]]]:
+        # always in a process beside this one, also for workers 0: in a worker datasets draws another order than here
         parts = _Parts(self, steps, rank, processes)
-        return DataLoader(parts, batch_size=None, num_workers=self.config.loop.workers, generator=torch.Generator())
+        return DataLoader(parts, batch_size=None, num_workers=1, generator=torch.Generator())
 
     def units(self, step: int) -> Sequence[int]:
         return range(self.config.data.batch)

@@ -15,7 +15,7 @@ def test_a_ladder_of_sizes() -> None:
     assert _size_ladder("224:1") == [[1.0, 224]]
 
 
-@pytest.mark.parametrize("text", ["160", "160:1,192:0.5", "10:1", "a:b", "160:0.5", ""])
+@pytest.mark.parametrize("text", ["160", "a:b", "160:", ""])
 def test_other_ladders_are_refused(text: str) -> None:
     with pytest.raises(BadParameter, match="--sizes"):
         _size_ladder(text)

@@ -64,13 +64,13 @@ def crop_manifest(folder: Path, tracks: int = 8, frames: int = 4, labels: tuple[
     return folder / "manifest.csv"
 
 
-def tiny(data: Path, out: Path, *settings: str, **sections: Any) -> TrainConfig:
+def tiny(data: Path, out: Path, /, *settings: str, **sections: Any) -> TrainConfig:
     """A run of a frame system on 64 pixels that lasts seconds; ``settings`` are KEY=VALUE."""
     base = {
         "preset": "lite_frame",
         "backbone": "test_efficientnet",
         "pretrained": "random",
-        "model": {"image_size": 64},
+        "model": sections.pop("model", {"image_size": 64}),
         "out": str(out),
         "data": {"path": str(data), "batch": 4, "self_blends": 2},
         "optimiser": {"learning_rate": 3e-3, "weight_decay": 0.05},

@@ -57,7 +57,7 @@ def test_a_pair_is_a_look_with_its_own_and_with_shifted_sound(films: Path, tmp_p
 
 
 def test_it_learns_what_belongs_together(films: Path, tmp_path: Path) -> None:
-    train(tiny(films, tmp_path / "run", "loop.steps=60", "loop.evaluate_every=60", "loop.metric=auc", **SYNC))
+    train(tiny(films, tmp_path / "run", "loop.steps=240", "loop.evaluate_every=240", "loop.metric=auc", **SYNC))
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["auc"] > 0.8 and (tmp_path / "run" / "model" / "preprocessor_config.json").is_file()
 

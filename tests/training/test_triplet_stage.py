@@ -59,4 +59,4 @@ def test_the_command_trains_both_phases(data: Path, tmp_path: Path) -> None:
     again = CliRunner().invoke(app, [*options, *small, "--resume"])
     assert again.exit_code == 0, again.output
     refused = CliRunner().invoke(app, [*options, "--preset", "lite_clip"])
-    assert refused.exit_code == 2 and "such systems have classify" in refused.output
+    assert refused.exit_code == 2 and "Such systems have classify" in refused.output
