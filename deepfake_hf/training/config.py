@@ -40,6 +40,8 @@ class DataConfig:
             half shared evenly among methods) or ``none`` (every item once in an epoch).
         batch: Items of a step; with ``pairs`` the number of pairs, in ``triplet`` of triplets.
         self_blends: Genuine items of a step that are in it self-blended, too.
+        rebuilds: Genuine items of a step that are in it sent through an autoencoder, too.
+        rebuilders: Those autoencoders, by name in the box or by folder; empty takes all in the box.
         budget: Frames or seconds of a step, padding included, instead of ``batch``: items of like length stand
             together.
         sizes: Sides of crops in pixels, each as (share of the steps at which it ends, side); ``ladder`` takes two
@@ -58,6 +60,8 @@ class DataConfig:
     balance: Literal["pairs", "class", "method", "none"] = "pairs"
     batch: PositiveInt = 14
     self_blends: NonNegativeInt = 0
+    rebuilds: NonNegativeInt = 0
+    rebuilders: tuple[str, ...] = ()
     budget: PositiveFloat | None = None
     sizes: Literal["ladder"] | tuple[tuple[float, int], ...] | None = None
     strong_share: NonNegativeFloat = 0.0

@@ -38,6 +38,10 @@ class FaceSettings:
     saturation: tuple[float, float] = (0.6, 1.4)
     p_grey: float = 0.03
     p_white_balance: float = 0.0
+    p_gamma: float = 0.0
+    gamma: tuple[float, float] = (0.6, 1.7)
+    p_chroma: float = 0.0
+    chroma_factor: tuple[float, float] = (0.1, 0.6)  # of its resolution that colour keeps, as in old video
     p_blur: float = 0.06
     blur_sigma: tuple[float, float] = (0.4, 1.4)
     p_resize: float = 0.1
@@ -63,16 +67,20 @@ class FaceSettings:
 
     @classmethod
     def strong(cls) -> FaceSettings:
-        """What cameras, video and sharing do to faces (low resolution, compression, white balance, sharpening) three
-        to five times as often, and down to a fifth of the resolution. Without it, training is faster and genuine
-        low-resolution video is called fake."""
+        """What cameras, video and sharing do to faces (low resolution, coarse colour, compression, white balance,
+        gamma, sharpening) three to five times as often, and down to a fifth of the resolution. Without it, training is
+        faster and genuine low-resolution video is called fake."""
         return cls(
             p_white_balance=0.35,
-            p_sharpen=0.2,
+            p_gamma=0.35,
+            p_chroma=0.25,
+            p_sharpen=0.3,
             p_light=0.4,
+            contrast=(0.55, 1.4),
             p_colour=0.5,
             p_grey=0.05,
-            p_blur=0.2,
+            p_blur=0.25,
+            blur_sigma=(0.4, 2.0),
             p_resize=0.5,
             p_noise=0.12,
             p_jpeg=0.5,
@@ -153,11 +161,15 @@ class FaceAugmentation:
         if rng.random() < chosen.p_white_balance:
             gains = torch.from_numpy(np.exp(rng.normal(0, 0.12, (3, 1, 1))).astype(np.float32))
             picture = (picture.float() * gains).clamp(0, 255).to(torch.uint8)
+        if chosen.p_gamma and rng.random() < chosen.p_gamma:
+            picture = F.adjust_gamma(picture, float(np.exp(rng.uniform(*np.log(chosen.gamma)))))
         return picture
 
     def _degrade(self, picture: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         chosen = self.settings
         height, width = picture.shape[1:]
+        if chosen.p_chroma and rng.random() < chosen.p_chroma:
+            picture = _coarse_colour(picture, float(rng.uniform(*chosen.chroma_factor)))
         if rng.random() < chosen.p_blur:
             picture = F.gaussian_blur(picture, [5, 5], [float(rng.uniform(*chosen.blur_sigma))] * 2)
         if rng.random() < chosen.p_resize:
@@ -176,6 +188,16 @@ class FaceAugmentation:
         if rng.random() < chosen.p_jpeg:
             picture = F.jpeg(picture, int(rng.integers(*chosen.jpeg_quality)))
         return picture
+
+
+def _coarse_colour(picture: torch.Tensor, factor: float) -> torch.Tensor:
+    """Keep brightness, reduce the resolution of colour: uint8 (3, H, W) to the same."""
+    height, width = picture.shape[1:]
+    planes: Any = cv2.cvtColor(picture.permute(1, 2, 0).contiguous().numpy(), cv2.COLOR_RGB2YCrCb)
+    size = max(1, int(width * factor)), max(1, int(height * factor))
+    small = cv2.resize(planes[..., 1:], size, interpolation=cv2.INTER_AREA)
+    planes[..., 1:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    return torch.from_numpy(cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB)).permute(2, 0, 1)
 
 
 def _warp(rgb: NDArray[np.uint8], degrees: float, scale: float, shift_xy: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Sequence
@@ -23,11 +24,14 @@ from deepfake_hf.hub.bundle import open_bundle
 from deepfake_hf.inference.landmarks import LandmarkFinder
 from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.processing.image_processing_face import normalised_crop
+from deepfake_hf.synthesis.reconstruct import own_size, reconstruct_face
+from deepfake_hf.synthesis.reconstructor import Reconstructor, find_reconstructor, load_reconstructor
 from deepfake_hf.synthesis.self_blend import self_blend
 from deepfake_hf.training.face_augmentation import FaceAugmentation
 
 _MILD, _STRONG = FaceAugmentation(), FaceAugmentation(strong=True)
 _WHOLE_CROP: Final = Framing()
+STORED, SELF_BLENDED, REBUILT = range(3)  # kinds of items: a crop as it is, and fakes made of it
 COLUMNS = ["image", "label", "source_video", "landmarks_xy", "split"]
 
 
@@ -138,6 +142,7 @@ class Look:
         std: Likewise.
         seed: Of all that is random.
         strong_share: Of the items that get the strong augmentation; the others get the mild one.
+        rebuilders: Autoencoders that crops are rebuilt by, by name or folder.
     """
 
     sizes: tuple[tuple[int, int], ...]
@@ -145,42 +150,52 @@ class Look:
     std: tuple[float, ...]
     seed: int
     strong_share: float = 0.0
+    rebuilders: tuple[str, ...] = ()
 
     def size_at(self, step: int) -> int:
         return next((size for until, size in self.sizes if step < until), self.sizes[-1][1])
 
     def see(self, row: FaceRow, key: tuple[int, int, int]) -> tuple[Tensor, int]:
-        """A crop, or its self-blend, augmented: float32 (3, side, side) and its label.
+        """A crop, or a fake made of it, augmented: float32 (3, side, side) and its label.
 
         Args:
             row: The crop.
-            key: (number of the row, kind, step); kind 0 is the stored picture, 1 a self-blend of it.
+            key: (number of the row, kind, step); the kind is ``STORED``, ``SELF_BLENDED`` or ``REBUILT``.
         """
         index, kind, step = key
         rng = np.random.default_rng([self.seed, step, index, kind])
         rgb, label = row.rgb(), row.label
-        if kind == 1 and row.landmarks_xy is not None:
+        if kind == SELF_BLENDED and row.landmarks_xy is not None:
             rgb, label = self_blend(rgb, row.landmarks_xy, rng).rgb, FAKE
+        elif kind == REBUILT and row.landmarks_xy is not None:
+            model = _rebuilder(self.rebuilders[int(rng.integers(len(self.rebuilders)))])
+            # at the crop's own size: the decoder's traces are to be learnt, not that it blurs
+            rgb = reconstruct_face(rgb, row.landmarks_xy, model, own_size(row.landmarks_xy, model))[0]
+            label = FAKE
         augment = _STRONG if rng.random() < self.strong_share else _MILD
         side = self.size_at(step)
         return normalised_crop(augment(rgb, rng), side, side, self.mean, self.std), label
 
 
+@functools.lru_cache(maxsize=16)
+def _rebuilder(name: str) -> Reconstructor:
+    return load_reconstructor(find_reconstructor(name))
+
+
 class PairOrder:
-    """Keys of a step's items: genuine faces, the fakes made from them, and self-blends of the first of them.
+    """Row numbers of a step's items: genuine faces, then the fakes made from them.
 
     Args:
         rows: Crops.
         pairs: In a step.
-        self_blends: In a step.
         seed: Of the order.
 
     Raises:
         DataError: Fewer sources than pairs have crops of both classes.
     """
 
-    def __init__(self, rows: list[FaceRow], pairs: int, self_blends: int, seed: int) -> None:
-        self.pairs, self.self_blends, self.seed = pairs, self_blends, seed
+    def __init__(self, rows: list[FaceRow], pairs: int, seed: int) -> None:
+        self.pairs, self.seed = pairs, seed
         by_source: dict[str, dict[int, list[int]]] = {}
         for index, row in enumerate(rows):
             by_source.setdefault(row.source, {REAL: [], FAKE: []})[row.label].append(index)
@@ -191,21 +206,19 @@ class PairOrder:
                 f"{len(self.sources)} sources have genuine and fake crops",
                 "lower data.batch, or balance by class",
             )
-        self.blendable = blendable(rows)
 
     @property
     def steps_per_epoch(self) -> int:
         return len(self.sources) // self.pairs
 
-    def __call__(self, step: int) -> list[tuple[int, int, int]]:
+    def __call__(self, step: int) -> list[int]:
         turn, place = divmod(step, self.steps_per_epoch)
         order = np.random.default_rng([self.seed, turn]).permutation(len(self.sources))
         rng = np.random.default_rng([self.seed, turn, place])
         chosen = order[place * self.pairs : (place + 1) * self.pairs]
         reals = [int(rng.choice(self.sources[i][REAL])) for i in chosen]
         fakes = [int(rng.choice(self.sources[i][FAKE])) for i in chosen]
-        blends = [i for i in reals if i in self.blendable][: self.self_blends]
-        return [*((i, 0, step) for i in reals), *((i, 0, step) for i in fakes), *((i, 1, step) for i in blends)]
+        return [*reals, *fakes]
 
 
 def blendable(rows: Sequence[FaceRow]) -> set[int]:

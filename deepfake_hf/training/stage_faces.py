@@ -13,10 +13,14 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor, normalised_crop
+from deepfake_hf.synthesis.reconstructor import built_in_reconstructors, find_reconstructor
 from deepfake_hf.training.attention_augmentation import guided_drop
 from deepfake_hf.training.batches import BalancedOrder
 from deepfake_hf.training.config import TrainConfig
 from deepfake_hf.training.face_data import (
+    REBUILT,
+    SELF_BLENDED,
+    STORED,
     FaceRow,
     Look,
     PairOrder,
@@ -48,7 +52,10 @@ class CropStage(Stage):
         ladder = default_sizes(side) if data.sizes == "ladder" else data.sizes or ((1.0, side),)
         sizes = tuple((round(share * steps), size) for share, size in ladder)
         mean, std = tuple(self.processor.image_mean), tuple(self.processor.image_std)
-        return Look(sizes, mean, std, self.config.seed, data.strong_share)
+        rebuilders = (data.rebuilders or built_in_reconstructors()) if data.rebuilds else ()
+        for name in rebuilders:
+            find_reconstructor(name)  # refused now rather than in a worker
+        return Look(sizes, mean, std, self.config.seed, data.strong_share, rebuilders)
 
     def score(self, model: PreTrainedModel, items: Sequence[FaceRow], step: int) -> NDArray[np.float64]:
         return score_rows(model, items, self.seen.size_at(step), self.processor)
@@ -64,29 +71,42 @@ class FaceStage(CropStage):
 
     uses: ClassVar[frozenset[str]] = frozenset(
         f"data.{name}"
-        for name in ("source", "path", "balance", "batch", "self_blends", "sizes", "strong_share", "dev_limit")
+        for name in (
+            "source",
+            "path",
+            "balance",
+            "batch",
+            "self_blends",
+            "rebuilds",
+            "rebuilders",
+            "sizes",
+            "strong_share",
+            "dev_limit",
+        )
     ) | {"loss.blend_weight"}
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__(config)
         data = config.data
         self.rows, self.dev, self.report = read_parts(config)
-        if data.self_blends:
+        if data.self_blends or data.rebuilds:
             self.rows = with_landmarks(self.rows)
+        self.blendable = blendable(self.rows)
+        self.order: PairOrder | BalancedOrder
         if data.balance == "pairs":
-            pairs = PairOrder(self.rows, data.batch, data.self_blends, config.seed)
-            self.units, self.steps_per_epoch = pairs, pairs.steps_per_epoch  # type: ignore[method-assign]
+            self.order = PairOrder(self.rows, data.batch, config.seed)
         else:
             labels, methods = [row.label for row in self.rows], [row.method for row in self.rows]
             self.order = BalancedOrder(labels, methods, data.balance, data.batch, config.seed)
-            self.steps_per_epoch = self.order.steps_per_epoch
-            self.blendable = blendable(self.rows)
+        self.steps_per_epoch = self.order.steps_per_epoch
         self.seen = self.look(config.loop.steps or (config.loop.epochs or 1) * self.steps_per_epoch)
 
     def units(self, step: int) -> Sequence[tuple[int, int, int]]:
-        chosen = self.order(step)
-        blends = [i for i in chosen if i in self.blendable][: self.config.data.self_blends]
-        return [*((i, 0, step) for i in chosen), *((i, 1, step) for i in blends)]
+        chosen, data = self.order(step), self.config.data
+        genuine = [i for i in chosen if i in self.blendable]
+        blends = [(i, SELF_BLENDED, step) for i in genuine[: data.self_blends]]
+        rebuilds = [(i, REBUILT, step) for i in genuine[::-1][: data.rebuilds]]
+        return [*((i, STORED, step) for i in chosen), *blends, *rebuilds]
 
     def make(self, key: tuple[int, int, int]) -> tuple[Tensor, int, int]:
         return (*self.seen.see(self.rows[key[0]], key), key[1])
@@ -128,7 +148,7 @@ def held_rows(name: str, rows: list[FaceRow]) -> HeldOut:
 
 
 def collate_crops(made: list[tuple[Tensor, int, int]]) -> dict[str, Any]:
-    """``pixel_values`` float32 (B, 3, S, S), ``labels`` and ``kind`` int64 (B,), kind 1 for self-blends."""
+    """``pixel_values`` float32 (B, 3, S, S), ``labels`` and ``kind`` int64 (B,), as of ``Look.see``."""
     return {
         "pixel_values": torch.stack([item[0] for item in made]),
         "labels": torch.tensor([item[1] for item in made]),
@@ -146,7 +166,7 @@ def crop_loss(model: nn.Module, attention: str, batch: dict[str, Any], blend_wei
     made = model(pixels, labels=labels)
     loss: Tensor = made.loss
     parts: dict[str, float] = {}
-    blends = batch["kind"] == 1
+    blends = batch["kind"] == SELF_BLENDED
     if blends.any():
         each = nn.functional.cross_entropy(made.logits.detach().float(), labels, reduction="none")
         parts["loss_self_blend"] = float(each[blends].mean())

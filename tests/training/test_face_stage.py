@@ -12,11 +12,21 @@ import torch
 from PIL import Image
 
 from deepfake_hf.data import read_manifest, write_manifest
-from deepfake_hf.errors import DataError
+from deepfake_hf.errors import DataError, UsageError
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 from deepfake_hf.synthesis.self_blend import self_blend
-from deepfake_hf.training.face_data import FaceRow, Look, PairOrder, is_set_aside, load_faces, with_landmarks
+from deepfake_hf.training.face_data import (
+    REBUILT,
+    SELF_BLENDED,
+    STORED,
+    FaceRow,
+    Look,
+    PairOrder,
+    is_set_aside,
+    load_faces,
+    with_landmarks,
+)
 from deepfake_hf.training.run import build_stage, train
 from deepfake_hf.training.stage_faces import default_sizes, score_rows, two_tasks
 from tests.training.making import LANDMARKS, crop_manifest, face_shards, picture, tiny
@@ -35,25 +45,39 @@ def test_parts_never_share_a_source(data: Path) -> None:
         load_faces(data / "nowhere", "train")
 
 
-def test_a_batch_holds_pairs_and_blends_of_the_same_faces(data: Path) -> None:
-    rows = load_faces(data, "train")
-    order = PairOrder(rows, 4, 2, seed=1)
+def test_a_batch_holds_pairs_and_fakes_of_the_same_faces(data: Path, tmp_path: Path) -> None:
+    mix = ("data.batch=4", "data.self_blends=2", "data.rebuilds=1", "data.rebuilders=[nearest]")
+    stage, again = (build_stage(tiny(data, tmp_path, *mix)) for _ in range(2))
+    rows = stage.rows  # type: ignore[attr-defined]
     for step in range(6):
-        batch = order(step)
-        reals = [i for i, kind, _ in batch if kind == 0 and rows[i].label == 0]
-        fakes = [i for i, kind, _ in batch if kind == 0 and rows[i].label == 1]
-        blends = [i for i, kind, _ in batch if kind == 1]
+        keys = stage.units(step)
+        reals = [i for i, kind, _ in keys if kind == STORED and rows[i].label == 0]
+        fakes = [i for i, kind, _ in keys if kind == STORED and rows[i].label == 1]
+        blends, rebuilt = ([i for i, kind, _ in keys if kind == made] for made in (SELF_BLENDED, REBUILT))
+        assert len(blends) == 2 and len(rebuilt) == 1 and len(reals) == len(fakes) == 4
         assert {rows[i].source for i in reals} == {rows[i].source for i in fakes}
-        assert set(blends) <= set(reals) and all(rows[i].landmarks_xy is not None for i in blends)
-    assert PairOrder(rows, 4, 2, seed=1)(5) == order(5) != order(4)
+        assert {*blends, *rebuilt} <= set(reals)
+    assert again.units(5) == stage.units(5) != stage.units(4)
+    with pytest.raises(DataError, match="sources have genuine and fake"):
+        PairOrder(rows, 99, seed=1)
+    with pytest.raises(UsageError, match="neither a folder nor one of the autoencoders"):
+        build_stage(tiny(data, tmp_path, "data.rebuilds=1", "data.rebuilders=[mirror]"))
+
+
+@pytest.mark.parametrize("kind", [STORED, SELF_BLENDED, REBUILT])
+def test_an_item_is_made_from_its_key_alone(data: Path, kind: int) -> None:
+    rows = [row for row in load_faces(data, "train") if row.label == 0 and row.landmarks_xy is not None]
+    look = Look(((2, 48), (10, 64)), (0.4,) * 3, (0.3,) * 3, seed=1, rebuilders=("transposed", "nearest"))
+    pixels, label = look.see(rows[0], (0, kind, 1))
+    assert pixels.shape == (3, 48, 48) and label == int(kind != STORED)
+    assert torch.equal(pixels, look.see(rows[0], (0, kind, 1))[0])
+    assert not torch.equal(pixels, look.see(rows[0], (0, (kind + 1) % 3, 1))[0])
+
+
+def test_sides_rise_in_steps() -> None:
     look = Look(((2, 48), (10, 64)), (0.4,) * 3, (0.3,) * 3, seed=1)
-    key = order(0)[-1]
-    pixels, label = look.see(rows[key[0]], key)
-    assert pixels.shape == (3, 48, 48) and label == 1 and torch.equal(pixels, look.see(rows[key[0]], key)[0])
     assert (look.size_at(1), look.size_at(2), look.size_at(99)) == (48, 64, 64)
     assert default_sizes(192) == ((0.3, 128), (0.65, 160), (1.0, 192))
-    with pytest.raises(DataError, match="sources have genuine and fake"):
-        PairOrder(rows, 99, 2, seed=1)
 
 
 def test_a_self_blend_changes_the_face_and_leaves_the_rest() -> None:
