@@ -14,12 +14,12 @@ from deepfake_hf.evaluation.metrics import auc, bootstrap_interval, summary
 from deepfake_hf.inference.branch import FrameBranch
 from deepfake_hf.labels import REAL
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
-from deepfake_hf.scoring.calibration import NullDistribution, fit_platt, sigmoid
-from deepfake_hf.scoring.decision import BranchCalibration
+from deepfake_hf.scoring.calibration import NullDistribution, sigmoid
 from deepfake_hf.training.config import flat
 from deepfake_hf.training.face_augmentation import FaceAugmentation
 from deepfake_hf.training.face_data import FaceRow, load_faces
 from deepfake_hf.training.model_start import processor_of, settings_of
+from deepfake_hf.training.publish_run import fit_branch
 
 NUM_DEGRADED = 600
 
@@ -49,11 +49,8 @@ def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | No
     dev = load_faces(data, "dev")
     labels = np.array([row.label for row in (*dev, *dev[:NUM_DEGRADED])])
     raw = np.concatenate((_margins(out, dev), _margins(out, dev[:NUM_DEGRADED], degraded=True)))
-    model.config.calibration = fit_platt(raw, labels)
-    calibrated = model.config.calibration["scale"] * raw + model.config.calibration["bias"]
-    null = NullDistribution.fit(calibrated[labels == REAL])
-    points = BranchCalibration(null).operating_points
-    model.config.operating_points = points
+    null = fit_branch(model, raw, labels)
+    points = model.config.operating_points
     model.save_pretrained(out)
     held = load_faces(data, "validation")
     margins = _margins(out, held)
