@@ -52,7 +52,7 @@ def prepare(
         sets: [{layout: dfdc, root: dfdc, real: 1500, fake: 1500}, {layout: faceforensics, root: ff, real: 1000,
         fake: 1000, options: {compression: c23}}, {layout: celeb-df, root: celeb, real: 500, fake: 500}]
 
-        split: {shares: {train: 0.8, validation: 0.1, test: 0.1}, by: [identity, source], official: false}
+        split: {shares: {train: 0.8, validation: 0.1, test: 0.1}, by: \\[identity, source], official: false}
 
     Exit status: 0 all done, 2 bad usage, 3 files that a list names are missing (they are named and have no row).
     """

@@ -11,6 +11,10 @@ from deepfake_hf.errors import DataError, MissingDependencyError
 from deepfake_hf.labels import ID2LABEL, label_from_word, polarity_map
 
 _ROWS_AT_ONCE: Final = 64
+# For bytes without a name, so that other programs know them; this library looks at the bytes.
+_SUFFIX_OF_START: Final = {
+    b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3"
+}  # fmt: skip
 _SPLIT_NAMES: Final = {"train": "train", "validation": "validation", "valid": "validation", "test": "test"}
 
 
@@ -129,7 +133,8 @@ def _path(item: Mapping[str, Any], media: Path, number: int) -> str:
     name, data = item.get("path") or "", item.get("bytes")
     if data is None:
         return str(name)
-    target = media / f"{number:07d}{Path(name).suffix.lower() or '.bin'}"
+    known = (suffix for start, suffix in _SUFFIX_OF_START.items() if data.startswith(start))
+    target = media / f"{number:07d}{Path(name).suffix.lower() or next(known, '.bin')}"
     if not target.is_file() or target.stat().st_size != len(data):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)

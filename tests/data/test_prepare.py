@@ -146,6 +146,7 @@ def test_parquet_bytes_become_files_of_their_own(tmp_path: Path, layout: str) ->
         *[(FAKE, source, "validation") for source in ("v0", "v1")],
     ]
     assert [np.asarray(Image.open(row.path)).mean() for row in rows] == [0, 20, 10, 30]
+    assert {Path(row.path).suffix for row in rows} == {".png"}  # by their first bytes, they have no names
 
 
 def test_numbers_without_names_are_never_guessed(tmp_path: Path) -> None:
