@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, field, fields, is_dataclass
+from dataclasses import asdict, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -22,6 +22,10 @@ from pydantic.dataclasses import dataclass
 
 from deepfake_hf.errors import UsageError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Settings = TypeVar("Settings", bound="DataclassInstance")
 _STRICT: Final = ConfigDict(extra="forbid")
 # What may differ from the run that is resumed, since it does not change the weights.
 FREE_ON_RESUME: Final = ("out", "loop.workers", "loop.minutes", "loop.trackers", "loop.checkpoint_every")
@@ -47,6 +51,9 @@ class DataConfig:
         sizes: Sides of crops in pixels, each as (share of the steps at which it ends, side); ``ladder`` takes two
             smaller ones first; null is the model's own.
         strong_share: Share of crops that are degraded strongly.
+        augment: Changes to the augmentation: fields of ``FaceSettings`` for pictures and clips, of
+            ``SpeechAugmentation`` for sound, which without any is left as it is.
+        mask_share: Share of sounds whose spectrogram is masked in time and frequency (SpecAugment).
         frames: Fewest and most frames of a clip.
         window_s: Shortest and longest stretch of sound, seconds.
         shift_s: Smallest and largest shift of the sound that makes a pair out of sync, seconds.
@@ -65,6 +72,8 @@ class DataConfig:
     budget: PositiveFloat | None = None
     sizes: Literal["ladder"] | tuple[tuple[float, int], ...] | None = None
     strong_share: NonNegativeFloat = 0.0
+    augment: dict[str, Any] = field(default_factory=dict)
+    mask_share: NonNegativeFloat = 0.0
     frames: tuple[PositiveInt, PositiveInt] = (10, 30)
     window_s: tuple[PositiveFloat, PositiveFloat] = (2.0, 4.0)
     shift_s: tuple[PositiveFloat, PositiveFloat] = (0.2, 1.0)
@@ -215,6 +224,29 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
+def adjusted(base: Settings, changes: Mapping[str, Any], name: str) -> Settings:
+    """A settings object with some fields changed; lists of YAML become tuples.
+
+    Args:
+        base: A dataclass.
+        changes: By field.
+        name: Of the setting, for the message.
+
+    Raises:
+        UsageError: There is no such field, or a value can't be.
+    """
+    known = [item.name for item in fields(base)]
+    if unknown := sorted(set(changes) - set(known)):
+        raise UsageError(
+            f"{name}.{unknown[0]}", f"{type(base).__name__} has no such setting", f"use {', '.join(known)}"
+        )
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
+    try:
+        return replace(base, **values)
+    except TypeError as error:
+        raise UsageError(f"{name} {dict(changes)}", str(error), "give numbers, or [low, high] for a range") from None
+
+
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """A mapping from a YAML file.
 
@@ -320,7 +352,12 @@ def _check(config: TrainConfig) -> None:
         low, high = getattr(config.data, key)
         if low > high:
             raise UsageError(f"data.{key} {low}, {high}", "the first is above the second", "give the smaller one first")
-    for key, limit in (("data.strong_share", 1.0), ("loop.ema_decay", 1.0), ("schedule.warmup", 1.0)):
+    for key, limit in (
+        ("data.strong_share", 1.0),
+        ("data.mask_share", 1.0),
+        ("loop.ema_decay", 1.0),
+        ("schedule.warmup", 1.0),
+    ):
         value = dict(flat(plain(config)))[key]
         if value > limit:
             raise UsageError(f"{key} {value}", "it is a share", "give a number from 0 to 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,25 +104,24 @@ class FaceAugmentation:
     def __init__(self, strong: bool = False, settings: FaceSettings | None = None) -> None:
         self.settings = settings or (FaceSettings.strong() if strong else FaceSettings())
 
-    def clip(self, frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    def clip(self, frames: Sequence[NDArray[np.uint8]], rng: np.random.Generator) -> list[NDArray[np.uint8]]:
         """Change a clip: the same draw for every frame, then perhaps H.264 over all of them.
 
         Args:
-            frames: uint8 (T, H, W, 3), one or more.
+            frames: One or more, each uint8 (H, W, 3). H.264 comes only where all have one size.
             rng: Source of every choice; afterwards it stands where one frame has left it, however many there are.
 
         Returns:
-            uint8 (T, H, W, 3).
+            Each changed, of its own shape.
         """
         state = rng.bit_generator.state
-        changed = []
+        done = []
         for frame in frames:
             rng.bit_generator.state = state
-            changed.append(self(frame, rng))
-        done = np.stack(changed)  # (T, H, W, 3)
+            done.append(self(frame, rng))
         chosen = self.settings
-        if chosen.p_h264 and rng.random() < chosen.p_h264:
-            return h264_roundtrip(done, int(rng.integers(*chosen.h264_crf)))
+        if chosen.p_h264 and rng.random() < chosen.p_h264 and len({frame.shape for frame in done}) == 1:
+            return list(h264_roundtrip(np.stack(done), int(rng.integers(*chosen.h264_crf))))
         return done
 
     def __call__(self, rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,9 +27,9 @@ from deepfake_hf.processing.image_processing_face import normalised_crop
 from deepfake_hf.synthesis.reconstruct import own_size, reconstruct_face
 from deepfake_hf.synthesis.reconstructor import Reconstructor, find_reconstructor, load_reconstructor
 from deepfake_hf.synthesis.self_blend import self_blend
-from deepfake_hf.training.face_augmentation import FaceAugmentation
+from deepfake_hf.training.config import adjusted
+from deepfake_hf.training.face_augmentation import FaceAugmentation, FaceSettings
 
-_MILD, _STRONG = FaceAugmentation(), FaceAugmentation(strong=True)
 _WHOLE_CROP: Final = Framing()
 STORED, SELF_BLENDED, REBUILT = range(3)  # kinds of items: a crop as it is, and fakes made of it
 COLUMNS = ["image", "label", "source_video", "landmarks_xy", "split"]
@@ -142,6 +142,7 @@ class Look:
         std: Likewise.
         seed: Of all that is random.
         strong_share: Of the items that get the strong augmentation; the others get the mild one.
+        augment: Changes to both, by field of ``FaceSettings``.
         rebuilders: Autoencoders that crops are rebuilt by, by name or folder.
     """
 
@@ -150,7 +151,12 @@ class Look:
     std: tuple[float, ...]
     seed: int
     strong_share: float = 0.0
+    augment: Mapping[str, Any] = field(default_factory=dict)
     rebuilders: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def _augmentations(self) -> tuple[FaceAugmentation, FaceAugmentation]:
+        return face_augmentations(self.augment)
 
     def size_at(self, step: int) -> int:
         return next((size for until, size in self.sizes if step < until), self.sizes[-1][1])
@@ -172,9 +178,17 @@ class Look:
             # at the crop's own size: the decoder's traces are to be learnt, not that it blurs
             rgb = reconstruct_face(rgb, row.landmarks_xy, model, own_size(row.landmarks_xy, model))[0]
             label = FAKE
-        augment = _STRONG if rng.random() < self.strong_share else _MILD
+        mild, strong = self._augmentations
+        augment = strong if rng.random() < self.strong_share else mild
         side = self.size_at(step)
         return normalised_crop(augment(rgb, rng), side, side, self.mean, self.std), label
+
+
+def face_augmentations(changes: Mapping[str, Any]) -> tuple[FaceAugmentation, FaceAugmentation]:
+    """The mild and the strong one, both with ``data.augment``."""
+    kinds = (FaceSettings(), FaceSettings.strong())
+    mild, strong = (FaceAugmentation(settings=adjusted(kind, changes, "data.augment")) for kind in kinds)
+    return mild, strong
 
 
 @functools.lru_cache(maxsize=16)

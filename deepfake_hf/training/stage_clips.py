@@ -22,8 +22,7 @@ from deepfake_hf.processing.video_processing_clip import uniform_indices
 from deepfake_hf.synthesis.self_blend import self_blend
 from deepfake_hf.training.batches import BalancedOrder, LengthOrder
 from deepfake_hf.training.config import TrainConfig
-from deepfake_hf.training.face_augmentation import FaceAugmentation
-from deepfake_hf.training.face_data import FaceRow, with_landmarks
+from deepfake_hf.training.face_data import FaceRow, face_augmentations, with_landmarks
 from deepfake_hf.training.model_start import start_of_run
 from deepfake_hf.training.stage import HeldOut, Loss, Stage, in_chunks, require_classes
 
@@ -67,7 +66,8 @@ class ClipStage(Stage):
     uses: ClassVar[frozenset[str]] = frozenset(
         f"data.{name}"
         for name in (
-            "source", "path", "balance", "batch", "self_blends", "budget", "frames", "strong_share", "dev_limit",
+            "source", "path", "balance", "batch", "self_blends", "budget", "frames", "strong_share", "augment",
+            "dev_limit",
         )
     )  # fmt: skip
     processor: ClipVideoProcessor
@@ -76,7 +76,7 @@ class ClipStage(Stage):
         super().__init__(config)
         data = config.data
         self.model, self.processor = start_of_run(config, ("clip",))
-        self.mild, self.strong = FaceAugmentation(), FaceAugmentation(strong=True)
+        self.mild, self.strong = face_augmentations(data.augment)
         if data.balance == "pairs":
             raise UsageError("data.balance pairs", "tracks are not stored in pairs", "give class, method or none")
         if data.budget is not None and data.self_blends:
@@ -133,9 +133,8 @@ class ClipStage(Stage):
         seed = [self.config.seed, step, index, kind, 1]  # one for all frames: a clip is treated alike throughout
         augment = self.strong if rng.random() < self.config.data.strong_share else self.mild
         frames = [self._blended(track, i, kind, seed) for i in places]
-        return self._pixels([augment(rgb, np.random.default_rng([*seed, 2])) for rgb in frames]), (
-            FAKE if kind else track.label
-        )
+        frames = augment.clip(frames, np.random.default_rng([*seed, 2]))
+        return self._pixels(frames), FAKE if kind else track.label
 
     def _blended(self, track: Track, place: int, kind: int, seed: list[int]) -> NDArray[np.uint8]:
         row = track.frames[place]

@@ -25,6 +25,7 @@ from deepfake_hf.training.face_data import (
     Look,
     PairOrder,
     blendable,
+    face_augmentations,
     load_faces,
     manifest_faces,
     with_landmarks,
@@ -55,7 +56,8 @@ class CropStage(Stage):
         rebuilders = (data.rebuilders or built_in_reconstructors()) if data.rebuilds else ()
         for name in rebuilders:
             find_reconstructor(name)  # refused now rather than in a worker
-        return Look(sizes, mean, std, self.config.seed, data.strong_share, rebuilders)
+        face_augmentations(data.augment)  # likewise
+        return Look(sizes, mean, std, self.config.seed, data.strong_share, data.augment, rebuilders)
 
     def score(self, model: PreTrainedModel, items: Sequence[FaceRow], step: int) -> NDArray[np.float64]:
         return score_rows(model, items, self.seen.size_at(step), self.processor)
@@ -81,6 +83,7 @@ class FaceStage(CropStage):
             "rebuilders",
             "sizes",
             "strong_share",
+            "augment",
             "dev_limit",
         )
     ) | {"loss.blend_weight"}

@@ -15,20 +15,29 @@ from transformers import PreTrainedModel
 from deepfake_hf.data import ManifestRow, missing_files, read_manifest
 from deepfake_hf.errors import DataError, UsageError
 from deepfake_hf.media import probe, read_audio
+from deepfake_hf.models.presets import PRESETS
 from deepfake_hf.training.batches import BalancedOrder, LengthOrder
-from deepfake_hf.training.config import TrainConfig
+from deepfake_hf.training.config import TrainConfig, adjusted
 from deepfake_hf.training.model_start import start_of_run
+from deepfake_hf.training.speech_augmentation import SpeechAugmentation
+from deepfake_hf.training.speech_effects import spec_augment
 from deepfake_hf.training.stage import HeldOut, Loss, Stage, in_chunks, require_classes
 
 Wave = NDArray[np.float32]
 
 
 class SoundStage(Stage):
-    """Stretches of ``data.window_s`` seconds; with ``data.budget``, of the whole length up to the longest."""
+    """Stretches of ``data.window_s`` seconds; with ``data.budget``, of the whole length up to the longest.
+
+    They are changed by ``data.augment`` on both classes alike, and ``data.mask_share`` of the spectrograms are masked.
+    """
 
     uses: ClassVar[frozenset[str]] = frozenset(
-        f"data.{name}" for name in ("source", "path", "balance", "batch", "budget", "window_s", "dev_limit")
-    )
+        f"data.{name}"
+        for name in (
+            "source", "path", "balance", "batch", "budget", "window_s", "augment", "mask_share", "dev_limit",
+        )
+    )  # fmt: skip
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__(config)
@@ -37,6 +46,9 @@ class SoundStage(Stage):
         self.rate = int(self.extractor.sampling_rate)
         if data.balance == "pairs":
             raise UsageError("data.balance pairs", "sound is not stored in pairs", "give class, method or none")
+        self.augmentation = adjusted(SpeechAugmentation.none(), data.augment, "data.augment")
+        if data.mask_share and PRESETS[config.preset].kind == "waveform":
+            raise UsageError("data.mask_share", f"{config.preset} hears waves, no spectrograms", "leave it at 0")
         rows = read_manifest(data.path)
         if gone := missing_files(rows):
             raise DataError(
@@ -64,8 +76,8 @@ class SoundStage(Stage):
     def units(self, step: int) -> Sequence[tuple[int, int]]:
         return [(i, step) for i in self.order(step)]
 
-    def make(self, key: tuple[int, int]) -> tuple[Wave, int]:
-        """float32 (num_samples,) and the label."""
+    def make(self, key: tuple[int, int]) -> tuple[Wave, int, int | None]:
+        """float32 (num_samples,), the label, and the seed of its masks or None."""
         index, step = key
         rng = np.random.default_rng([self.config.seed, step, index])
         shortest, longest = self.config.data.window_s
@@ -73,12 +85,19 @@ class SoundStage(Stage):
         wave = read_stretch(self.rows[index], self.rate)
         length = min(round(seconds * self.rate), len(wave))
         start = int(rng.integers(0, len(wave) - length + 1))
-        return wave[start : start + length], self.rows[index].label
+        wave = self.augmentation(wave[start : start + length], self.rate, rng)
+        masks = int(rng.integers(2**31)) if rng.random() < self.config.data.mask_share else None
+        return wave, self.rows[index].label, masks
 
-    def collate(self, made: list[tuple[Wave, int]]) -> dict[str, Any]:
+    def collate(self, made: list[tuple[Wave, int, int | None]]) -> dict[str, Any]:
         """``input_values`` and ``attention_mask`` as the processor gives them, ``labels`` int64 (B,)."""
-        inputs = self.extractor([wave for wave, _ in made], sampling_rate=self.rate, return_tensors="pt")
-        return {**inputs, "labels": torch.tensor([label for _, label in made])}
+        inputs = self.extractor([wave for wave, _, _ in made], sampling_rate=self.rate, return_tensors="pt")
+        values, lengths = inputs["input_values"], inputs["attention_mask"].sum(1).tolist()
+        for row, (_, _, seed) in enumerate(made):
+            if seed is not None:
+                rng = np.random.default_rng(seed)
+                values[row] = spec_augment(values[row][None], rng, lengths=lengths[row : row + 1])[0]
+        return {**inputs, "labels": torch.tensor([label for _, label, _ in made])}
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Loss:
         loss: Tensor = model(**batch).loss

@@ -107,6 +107,7 @@ class StreamStage(CropStage):
             "self_blends",
             "sizes",
             "strong_share",
+            "augment",
             "dev_limit",
             "buffer",
         )

@@ -33,7 +33,8 @@ class TripletStage(CropStage):
     """
 
     uses: ClassVar[frozenset[str]] = frozenset(
-        f"data.{name}" for name in ("source", "path", "batch", "sizes", "strong_share", "dev_limit", "balance")
+        f"data.{name}"
+        for name in ("source", "path", "batch", "sizes", "strong_share", "augment", "dev_limit", "balance")
     ) | {"loss.margin"}
     freeze = (r"^head\.",)
 

@@ -91,5 +91,14 @@ def test_sound_of_different_lengths(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(set(real.tolist())) > 1 and batch["input_values"].shape[1] == real.max()
     assert sorted(batch["labels"].tolist()) == [0, 0, 1, 1]
     assert (train(config) / "model.safetensors").is_file()
+    noisy = {"p_noise": 1.0, "snr_db": [5.0, 10.0]}
+    changed = {**sections, "data": {**data, "augment": noisy, "mask_share": 1.0}}
+    stage = build_stage(tiny(tmp_path / "speech.csv", tmp_path / "run", **changed))
+    plain, masked = batch["input_values"], stage.collate([stage.make(unit) for unit in stage.units(0)])["input_values"]
+    assert masked.shape == plain.shape and (masked == 0).float().mean() > (plain == 0).float().mean() + 0.05
+    again = stage.collate([stage.make(unit) for unit in stage.units(0)])["input_values"]
+    assert torch.equal(masked, again)
+    with pytest.raises(UsageError, match=r"data.augment.p_echo: SpeechAugmentation has no such setting. Use p_speed"):
+        build_stage(tiny(tmp_path / "speech.csv", tmp_path / "run", "data.augment.p_echo=1", **sections))
     budget = build_stage(tiny(tmp_path / "speech.csv", tmp_path / "run", "data.budget=1.5", **sections))
     assert all(len(budget.units(step)) <= 3 for step in range(budget.steps_per_epoch))

@@ -58,7 +58,7 @@ def test_every_frame_of_a_clip_gets_the_same_draw(settings: FaceSettings) -> Non
     augment = FaceAugmentation(settings=settings)
     for seed in range(5):
         rng, single = np.random.default_rng(seed), np.random.default_rng(seed)
-        clip = augment.clip(np.stack([face(0), face(1), face(0)]), rng)
+        clip = augment.clip([face(0), face(1), face(0)], rng)
         assert np.array_equal(clip[0], augment(face(0), single)) and np.array_equal(clip[0], clip[2])
         assert np.array_equal(clip[1], augment(face(1), np.random.default_rng(seed)))
         assert rng.random() == single.random()  # the generator goes on as after one frame
@@ -67,9 +67,11 @@ def test_every_frame_of_a_clip_gets_the_same_draw(settings: FaceSettings) -> Non
 def test_h264_is_for_clips() -> None:
     augment = FaceAugmentation(settings=replace(NOTHING, p_h264=1.0, h264_crf=(40, 41)))
     frames = np.stack([face(0), face(1), face(2)])
-    coded = augment.clip(frames, np.random.default_rng(0))
+    coded = np.stack(augment.clip(frames, np.random.default_rng(0)))
     assert coded.shape == frames.shape and 1 < np.abs(coded.astype(int) - frames).mean() < 40
     assert np.array_equal(augment(face(0), np.random.default_rng(0)), face(0))
+    sizes = [face(0), face(1)[:48]]  # such frames make no film
+    assert all(map(np.array_equal, augment.clip(sizes, np.random.default_rng(0)), sizes))
 
 
 def test_kinds_that_are_off_draw_nothing() -> None:

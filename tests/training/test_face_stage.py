@@ -62,6 +62,11 @@ def test_a_batch_holds_pairs_and_fakes_of_the_same_faces(data: Path, tmp_path: P
         PairOrder(rows, 99, seed=1)
     with pytest.raises(UsageError, match="neither a folder nor one of the autoencoders"):
         build_stage(tiny(data, tmp_path, "data.rebuilds=1", "data.rebuilders=[mirror]"))
+    with pytest.raises(UsageError, match="a probability is in"):
+        build_stage(tiny(data, tmp_path, "data.augment.p_rotate=2"))
+    turned = build_stage(tiny(data, tmp_path, *mix, "data.augment={p_rotate: 1, rotate_deg: [10, 15]}"))
+    key = stage.units(0)[0]
+    assert not torch.equal(stage.make(key)[0], turned.make(key)[0])
 
 
 @pytest.mark.parametrize("kind", [STORED, SELF_BLENDED, REBUILT])
