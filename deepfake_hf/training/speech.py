@@ -21,7 +21,7 @@ from deepfake_hf.training.model_start import settings_of, start_of_run
 from deepfake_hf.training.speech_batches import Twins, TwinSampler, read_twins
 from deepfake_hf.training.speech_data import GENUINE, SAMPLING_RATE
 from deepfake_hf.training.speech_evaluation import score_twins, write_report
-from deepfake_hf.training.stage import HeldOut, Loss, Stage, margin_figures
+from deepfake_hf.training.stage import HeldOut, Loss, Stage, data_options, margin_figures
 
 # Shares of the steps between which codecs and augmentation come in.
 _RAMP: Final = (0.15, 0.5)
@@ -34,9 +34,10 @@ class TwinStage(Stage):
     """A unit is a stretch of speech, genuine and as a vocoder made it. Beside the cross entropy a ranking loss: the
     fake must score above its own genuine twin."""
 
-    uses: ClassVar[frozenset[str]] = frozenset(
-        f"data.{name}" for name in ("source", "path", "balance", "batch", "window_s", "leave_out")
-    ) | {"loss.label_smoothing", "loss.pair_weight"}
+    uses: ClassVar[frozenset[str]] = data_options("source path balance batch window_s leave_out") | {
+        "loss.label_smoothing",
+        "loss.pair_weight",
+    }
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__(config)

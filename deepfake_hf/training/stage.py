@@ -36,6 +36,11 @@ class HeldOut:
         return HeldOut(self.name, self.items[:count], self.labels[:count], self.groups[:count])
 
 
+def data_options(names: str) -> frozenset[str]:
+    """The names of options of ``data``, from a line of words."""
+    return frozenset(f"data.{name}" for name in names.split())
+
+
 class Stage(ABC):
     """A thing to learn. Built on every process alike; all that is random in it depends on the step.
 

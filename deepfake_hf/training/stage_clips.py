@@ -24,7 +24,7 @@ from deepfake_hf.training.batches import BalancedOrder, LengthOrder
 from deepfake_hf.training.config import TrainConfig
 from deepfake_hf.training.face_data import FaceRow, face_augmentations, with_landmarks
 from deepfake_hf.training.model_start import start_of_run
-from deepfake_hf.training.stage import HeldOut, Loss, Stage, in_chunks, require_classes
+from deepfake_hf.training.stage import HeldOut, Loss, Stage, data_options, in_chunks, require_classes
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,9 @@ def read_tracks(manifest: str | Path, split: str) -> list[Track]:
 class ClipStage(Stage):
     """Clips of ``data.frames`` frames drawn from each track, padded and masked."""
 
-    uses: ClassVar[frozenset[str]] = frozenset(
-        f"data.{name}"
-        for name in (
-            "source", "path", "balance", "batch", "self_blends", "budget", "frames", "strong_share", "augment",
-            "dev_limit",
-        )
-    )  # fmt: skip
+    uses: ClassVar[frozenset[str]] = data_options(
+        "source path balance batch self_blends budget frames strong_share augment dev_limit"
+    )
     processor: ClipVideoProcessor
 
     def __init__(self, config: TrainConfig) -> None:

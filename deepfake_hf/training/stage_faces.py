@@ -31,7 +31,7 @@ from deepfake_hf.training.face_data import (
     with_landmarks,
 )
 from deepfake_hf.training.model_start import start_of_run
-from deepfake_hf.training.stage import HeldOut, Loss, Stage, in_chunks, require_classes
+from deepfake_hf.training.stage import HeldOut, Loss, Stage, data_options, in_chunks, require_classes
 
 _SCORED_AT_ONCE = 32
 
@@ -71,21 +71,8 @@ class CropStage(Stage):
 class FaceStage(CropStage):
     """Crops of a folder of shards or of a manifest; see ``DataConfig`` for how a batch is composed."""
 
-    uses: ClassVar[frozenset[str]] = frozenset(
-        f"data.{name}"
-        for name in (
-            "source",
-            "path",
-            "balance",
-            "batch",
-            "self_blends",
-            "rebuilds",
-            "rebuilders",
-            "sizes",
-            "strong_share",
-            "augment",
-            "dev_limit",
-        )
+    uses: ClassVar[frozenset[str]] = data_options(
+        "source path balance batch self_blends rebuilds rebuilders sizes strong_share augment dev_limit"
     ) | {"loss.blend_weight"}
 
     def __init__(self, config: TrainConfig) -> None:

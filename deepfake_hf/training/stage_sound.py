@@ -21,7 +21,7 @@ from deepfake_hf.training.config import TrainConfig, adjusted
 from deepfake_hf.training.model_start import start_of_run
 from deepfake_hf.training.speech_augmentation import SpeechAugmentation
 from deepfake_hf.training.speech_effects import spec_augment
-from deepfake_hf.training.stage import HeldOut, Loss, Stage, in_chunks, require_classes
+from deepfake_hf.training.stage import HeldOut, Loss, Stage, data_options, in_chunks, require_classes
 
 Wave = NDArray[np.float32]
 
@@ -32,12 +32,9 @@ class SoundStage(Stage):
     They are changed by ``data.augment`` on both classes alike, and ``data.mask_share`` of the spectrograms are masked.
     """
 
-    uses: ClassVar[frozenset[str]] = frozenset(
-        f"data.{name}"
-        for name in (
-            "source", "path", "balance", "batch", "budget", "window_s", "augment", "mask_share", "dev_limit",
-        )
-    )  # fmt: skip
+    uses: ClassVar[frozenset[str]] = data_options(
+        "source path balance batch budget window_s augment mask_share dev_limit"
+    )
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__(config)

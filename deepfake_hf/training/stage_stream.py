@@ -16,7 +16,7 @@ from deepfake_hf.labels import REAL
 from deepfake_hf.training.batches import parts_of
 from deepfake_hf.training.config import TrainConfig
 from deepfake_hf.training.face_data import COLUMNS, FaceRow, face_row, in_part
-from deepfake_hf.training.stage import HeldOut, Loss, require_classes
+from deepfake_hf.training.stage import HeldOut, Loss, data_options, require_classes
 from deepfake_hf.training.stage_faces import CropStage, collate_crops, crop_loss, held_rows
 
 
@@ -97,20 +97,8 @@ class _Parts(IterableDataset[Any]):
 class StreamStage(CropStage):
     """Supervised crops, and self-blends of the first genuine ones of a step, from a stream."""
 
-    uses: ClassVar[frozenset[str]] = frozenset(
-        f"data.{name}"
-        for name in (
-            "source",
-            "path",
-            "balance",
-            "batch",
-            "self_blends",
-            "sizes",
-            "strong_share",
-            "augment",
-            "dev_limit",
-            "buffer",
-        )
+    uses: ClassVar[frozenset[str]] = data_options(
+        "source path balance batch self_blends sizes strong_share augment dev_limit buffer"
     ) | {"loss.blend_weight"}
 
     def __init__(self, config: TrainConfig) -> None:

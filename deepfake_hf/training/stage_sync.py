@@ -22,7 +22,7 @@ from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.training.batches import BalancedOrder
 from deepfake_hf.training.config import TrainConfig
 from deepfake_hf.training.model_start import start_of_run
-from deepfake_hf.training.stage import HeldOut, Loss, Stage, in_chunks
+from deepfake_hf.training.stage import HeldOut, Loss, Stage, data_options, in_chunks
 from deepfake_hf.training.sync_data import FRAMES_PER_SECOND, STEPS_PER_FRAME, SyncClip, read_sync_clip
 
 _HELD_A_CLIP = 8  # windows of each held-out clip, in sync and shifted
@@ -34,9 +34,7 @@ class SyncStage(Stage):
     Held out are such pairs, label 1 for shifted ones; their score is the distance less half the loss's margin.
     """
 
-    uses: ClassVar[frozenset[str]] = frozenset(
-        f"data.{name}" for name in ("source", "path", "balance", "batch", "shift_s", "dev_limit")
-    )
+    uses: ClassVar[frozenset[str]] = data_options("source path balance batch shift_s dev_limit")
     model: Any
 
     def __init__(self, config: TrainConfig) -> None:

@@ -19,7 +19,7 @@ from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.processing.image_processing_face import normalised_crop
 from deepfake_hf.training.config import TrainConfig
 from deepfake_hf.training.face_data import FaceRow
-from deepfake_hf.training.stage import HeldOut, Loss, in_chunks, require_classes
+from deepfake_hf.training.stage import HeldOut, Loss, data_options, in_chunks, require_classes
 from deepfake_hf.training.stage_faces import CropStage, FaceStage, read_parts
 
 _SCORED_AT_ONCE = 12
@@ -32,10 +32,9 @@ class TripletStage(CropStage):
     A unit is a triplet: a crop, another of its class, one of the other class. Held out are triplets too, drawn once.
     """
 
-    uses: ClassVar[frozenset[str]] = frozenset(
-        f"data.{name}"
-        for name in ("source", "path", "batch", "sizes", "strong_share", "augment", "dev_limit", "balance")
-    ) | {"loss.margin"}
+    uses: ClassVar[frozenset[str]] = data_options("source path batch sizes strong_share augment dev_limit balance") | {
+        "loss.margin"
+    }
     freeze = (r"^head\.",)
 
     def __init__(self, config: TrainConfig) -> None:
