@@ -53,6 +53,7 @@ class DataConfig:
         strong_share: Share of crops that are degraded strongly.
         augment: Changes to the augmentation: fields of ``FaceSettings`` for pictures and clips, of
             ``SpeechAugmentation`` for sound, which without any is left as it is.
+        source_scale: Crops are first reduced to a share of their side drawn from [low, high]; null leaves them.
         mask_share: Share of sounds whose spectrogram is masked in time and frequency (SpecAugment).
         frames: Fewest and most frames of a clip.
         window_s: Shortest and longest stretch of sound, seconds.
@@ -73,6 +74,7 @@ class DataConfig:
     sizes: Literal["ladder"] | tuple[tuple[float, int], ...] | None = None
     strong_share: NonNegativeFloat = 0.0
     augment: dict[str, Any] = field(default_factory=dict)
+    source_scale: tuple[PositiveFloat, PositiveFloat] | None = None
     mask_share: NonNegativeFloat = 0.0
     frames: tuple[PositiveInt, PositiveInt] = (10, 30)
     window_s: tuple[PositiveFloat, PositiveFloat] = (2.0, 4.0)

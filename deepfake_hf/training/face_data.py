@@ -143,6 +143,8 @@ class Look:
         seed: Of all that is random.
         strong_share: Of the items that get the strong augmentation; the others get the mild one.
         augment: Changes to both, by field of ``FaceSettings``.
+        source_scale: Every crop is first reduced to a share of its side drawn from here (low, high) and a little
+            blurred, before fakes are made of it, so that the blocks of stored JPEG pictures tell no fake.
         rebuilders: Autoencoders that crops are rebuilt by, by name or folder.
     """
 
@@ -152,6 +154,7 @@ class Look:
     seed: int
     strong_share: float = 0.0
     augment: Mapping[str, Any] = field(default_factory=dict)
+    source_scale: tuple[float, float] | None = None
     rebuilders: tuple[str, ...] = ()
 
     @functools.cached_property
@@ -171,6 +174,8 @@ class Look:
         index, kind, step = key
         rng = np.random.default_rng([self.seed, step, index, kind])
         rgb, label = row.rgb(), row.label
+        if self.source_scale is not None:
+            rgb, row = _reduced(rgb, row, float(rng.uniform(*self.source_scale)), float(rng.uniform(0.05, 0.8)))
         if kind == SELF_BLENDED and row.landmarks_xy is not None:
             rgb, label = self_blend(rgb, row.landmarks_xy, rng).rgb, FAKE
         elif kind == REBUILT and row.landmarks_xy is not None:
@@ -182,6 +187,14 @@ class Look:
         augment = strong if rng.random() < self.strong_share else mild
         side = self.size_at(step)
         return normalised_crop(augment(rgb, rng), side, side, self.mean, self.std), label
+
+
+def _reduced(rgb: NDArray[np.uint8], row: FaceRow, scale: float, sigma: float) -> tuple[NDArray[np.uint8], FaceRow]:
+    soft = cv2.GaussianBlur(rgb, (0, 0), sigma)
+    small = cv2.resize(soft, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    points = row.landmarks_xy
+    moved = None if points is None else np.asarray(points * scale, np.float32)
+    return np.asarray(small, np.uint8), replace(row, landmarks_xy=moved)
 
 
 def face_augmentations(changes: Mapping[str, Any]) -> tuple[FaceAugmentation, FaceAugmentation]:

@@ -98,7 +98,7 @@ class StreamStage(CropStage):
     """Supervised crops, and self-blends of the first genuine ones of a step, from a stream."""
 
     uses: ClassVar[frozenset[str]] = data_options(
-        "source path balance batch self_blends sizes strong_share augment dev_limit buffer"
+        "source path balance batch self_blends sizes strong_share augment source_scale dev_limit buffer"
     ) | {"loss.blend_weight"}
 
     def __init__(self, config: TrainConfig) -> None:

@@ -32,9 +32,9 @@ class TripletStage(CropStage):
     A unit is a triplet: a crop, another of its class, one of the other class. Held out are triplets too, drawn once.
     """
 
-    uses: ClassVar[frozenset[str]] = data_options("source path batch sizes strong_share augment dev_limit balance") | {
-        "loss.margin"
-    }
+    uses: ClassVar[frozenset[str]] = data_options(
+        "source path batch sizes strong_share augment source_scale dev_limit balance"
+    ) | {"loss.margin"}
     freeze = (r"^head\.",)
 
     def __init__(self, config: TrainConfig) -> None:

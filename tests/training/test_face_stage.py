@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from deepfake_hf.errors import DataError, UsageError
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 from deepfake_hf.synthesis.self_blend import self_blend
+from deepfake_hf.training.face_augmentation import FaceSettings
 from deepfake_hf.training.face_data import (
     REBUILT,
     SELF_BLENDED,
@@ -30,6 +32,8 @@ from deepfake_hf.training.face_data import (
 from deepfake_hf.training.run import build_stage, train
 from deepfake_hf.training.stage_faces import default_sizes, score_rows, two_tasks
 from tests.training.making import LANDMARKS, crop_manifest, face_shards, picture, tiny
+
+OFF = {field.name: 0.0 for field in fields(FaceSettings) if field.name.startswith("p_")}
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +81,15 @@ def test_an_item_is_made_from_its_key_alone(data: Path, kind: int) -> None:
     assert pixels.shape == (3, 48, 48) and label == int(kind != STORED)
     assert torch.equal(pixels, look.see(rows[0], (0, kind, 1))[0])
     assert not torch.equal(pixels, look.see(rows[0], (0, (kind + 1) % 3, 1))[0])
+
+
+@pytest.mark.parametrize("kind", [STORED, SELF_BLENDED, REBUILT])
+def test_reduced_sources_lose_the_blocks_of_stored_pictures(data: Path, kind: int) -> None:
+    row = next(row for row in load_faces(data, "train") if row.label == 0 and row.landmarks_xy is not None)
+    plain = Look(((10, 224),), (0.0,) * 3, (1.0,) * 3, seed=1, augment=OFF, rebuilders=("transposed",))
+    pixels = [replace(plain, source_scale=scale).see(row, (0, kind, 1))[0] for scale in (None, (0.5, 0.6), (0.5, 0.6))]
+    fine = [float((made[:, 1:] - made[:, :-1]).abs().mean()) for made in pixels]
+    assert pixels[1].shape == (3, 224, 224) and torch.equal(pixels[1], pixels[2]) and fine[1] < fine[0]
 
 
 def test_sides_rise_in_steps() -> None:
