@@ -32,8 +32,18 @@ class HeldOut:
     labels: NDArray[np.int64]
     groups: Sequence[str]
 
-    def first(self, count: int) -> HeldOut:
-        return HeldOut(self.name, self.items[:count], self.labels[:count], self.groups[:count])
+    def sample(self, count: int) -> HeldOut:
+        """At most so many items, always the same ones, with the shares of the classes as they are."""
+        total = len(self.labels)
+        if total <= count:
+            return self
+        rng, kept = np.random.default_rng(total), []
+        for label in np.unique(self.labels):
+            own = np.flatnonzero(self.labels == label)
+            kept += rng.choice(own, max(1, round(count * len(own) / total)), replace=False).tolist()
+        places = sorted(kept)
+        items, groups = ([part[i] for i in places] for part in (self.items, self.groups))
+        return HeldOut(self.name, items, self.labels[places], groups)
 
 
 def data_options(names: str) -> frozenset[str]:

@@ -80,7 +80,7 @@ class ClipStage(Stage):
         self.tracks = self._read("train")
         dev = self._read("validation")
         test = read_tracks(data.path, "test")
-        self.dev = self._held("validation", dev).first(data.dev_limit)
+        self.dev = self._held("validation", dev).sample(data.dev_limit)
         self.report = self._held("test", self._read("test")) if test else self._held("validation", dev)
         labels, methods = [track.label for track in self.tracks], [track.method for track in self.tracks]
         if not data.self_blends:

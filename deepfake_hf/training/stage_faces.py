@@ -130,7 +130,7 @@ def read_parts(config: TrainConfig) -> tuple[list[FaceRow], HeldOut, HeldOut]:
         if not (name == "train" and data.self_blends and data.balance == "none" and rows):
             require_classes([row.label for row in rows], name, data.path)
     dev, report = (held_rows(name, parts[name]) for name in names[1:])
-    return parts["train"], dev.first(data.dev_limit), report
+    return parts["train"], dev.sample(data.dev_limit), report
 
 
 def held_rows(name: str, rows: list[FaceRow]) -> HeldOut:

@@ -53,7 +53,7 @@ class SoundStage(Stage):
             )
         self.rows = [row for row in rows if row.split == "train"]
         parts = {name: [row for row in rows if row.split == name] for name in ("validation", "test")}
-        self.dev = self._held("validation", parts["validation"]).first(data.dev_limit)
+        self.dev = self._held("validation", parts["validation"]).sample(data.dev_limit)
         self.report = self._held("test", parts["test"]) if parts["test"] else None
         labels = [row.label for row in self.rows]
         require_classes(labels, "train", data.path)

@@ -81,7 +81,7 @@ class SyncStage(Stage):
             [REAL] * len(self.clips["train"]), [""] * len(self.clips["train"]), "none", data.batch, config.seed
         )
         self.steps_per_epoch = self.order.steps_per_epoch
-        self.dev = self._held("validation").first(data.dev_limit)
+        self.dev = self._held("validation").sample(data.dev_limit)
         self.report = self._held("test") if self.clips["test"] else self._held("validation")
 
     def _held(self, part: str) -> HeldOut:

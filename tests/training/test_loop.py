@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from deepfake_hf.errors import DataError, MissingDependencyError, UsageError
 from deepfake_hf.training import loop
 from deepfake_hf.training.run import train
+from deepfake_hf.training.stage import HeldOut
 from tests.training.making import face_shards, tiny
 
 
@@ -184,3 +185,12 @@ def test_trackers_get_losses_and_figures(data: Path, tmp_path: Path, monkeypatch
     assert told[0][1]["data.batch"] == 4
     assert {"held_out/auc", "held_out/f1"} <= set(told[1][1]) and told[1][0] == 2
     assert any("learning_rate" in values for step, values in told if step == 4)
+
+
+def test_a_part_is_scored_in_sample_with_both_classes() -> None:
+    labels = np.array([0] * 900 + [1] * 100)  # as manifests have them, one class after the other
+    held = HeldOut("dev", list(range(1000)), labels, [f"s{i}" for i in range(1000)])
+    part = held.sample(100)
+    assert part.items == held.sample(100).items and np.bincount(part.labels).tolist() == [90, 10]
+    assert part.groups == [f"s{i}" for i in part.items] and (labels[part.items] == part.labels).all()
+    assert held.sample(1000) is held
