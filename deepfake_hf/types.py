@@ -43,6 +43,33 @@ class MediaKind(StrEnum):
     AUDIO = "audio"
 
 
+class Strength(StrEnum):
+    """How much a finding says about what was done to a file. It never weighs in the verdict."""
+
+    NEUTRAL = "neutral"
+    WEAK = "weak"
+    MODERATE = "moderate"
+    STRONG = "strong"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One piece of evidence beside the verdict, which it never changes.
+
+    ``kind`` is ``container``, ``provenance`` or ``compression``; ``finding`` and ``strength`` are None where there is
+    no answer, and ``abstained`` then says why. ``facts`` are pairs of name and value, as the file has them.
+    """
+
+    kind: str
+    title: str
+    finding: str | None
+    strength: Strength | None
+    means: str
+    does_not_mean: str
+    abstained: str | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass(frozen=True)
 class Frame:
     """One decoded picture: ``rgb`` uint8 (H, W, 3), upright; ``pts_s`` the container's; ``index`` in decode order."""

@@ -10,36 +10,9 @@ from pathlib import PurePath
 from typing import Final
 
 from deepfake_hf.report.figures import timeline_svg
-from deepfake_hf.types import DetectionResult, MediaKind, OperatingBand, Segment, Status, Verdict
+from deepfake_hf.report.words import ICONS, MEANING, POINTS, STATUS, WORDS, limits_text, sentence
+from deepfake_hf.types import DetectionResult, MediaKind, Segment
 
-_ICONS: Final = {
-    "fake": '<path d="M12 3 22 20H2Z"/><path d="M12 10v5M12 17.6v.2"/>',
-    "real": '<circle cx="12" cy="12" r="9"/><path d="m8 12.4 2.8 2.8L16.2 9.6"/>',
-    "uncertain": '<circle cx="12" cy="12" r="9"/>'
-    '<path d="M9.4 9.6a2.7 2.7 0 1 1 3.7 2.6c-.8.3-1.1.9-1.1 1.7M12 16.7v.2"/>',
-    "none": '<circle cx="12" cy="12" r="9" stroke-dasharray="3.2 3"/><path d="M8 12h8"/>',
-}
-_WORDS: Final = {Verdict.FAKE: "Fake", Verdict.REAL: "Real", Verdict.UNCERTAIN: "Uncertain"}
-_MEANING: Final = {
-    Verdict.FAKE: "The file bears traces that genuine files seldom show.",
-    Verdict.REAL: "No trace that this detector knows was found. That is no proof of being genuine.",
-    Verdict.UNCERTAIN: "The traces are too weak for a verdict and too strong for an all-clear.",
-}
-_STATUS: Final = {
-    Status.NO_FACE: "No face was found",
-    Status.FACE_TOO_SMALL: "The face is too small",
-    Status.TOO_BLURRY: "The face is too blurry",
-    Status.TOO_DARK: "The face is too dark",
-    Status.NO_SPEECH: "No speech was found",
-    Status.TOO_SHORT: "The file is too short",
-    Status.UNREADABLE: "The file could not be read",
-    Status.UNSUPPORTED: "This kind of file is not analysed",
-    Status.SCORED: "Scored",
-}
-_POINTS: Final = {
-    "fpr1": "strict: 1 in 100 genuine calibration items reaches it",
-    "fpr5": "sensitive: 5 in 100 genuine calibration items reach it",
-}
 _PLAYED: Final = {
     "video": (".mp4", ".webm", ".mov", ".m4v"),
     "image": (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp"),
@@ -63,22 +36,22 @@ def verdict_card(result: DetectionResult, name: str) -> str:
             f'<section role="status" class="dh-card dh-none" data-state="abstained" '
             f'data-status="{result.status.value}">'
             f"{file}"
-            f'<h2>{_icon("none")}No verdict</h2><p class="dh-lead">{_STATUS[result.status]}.</p>'
-            f"<p>{_sentence(result.reason)}</p>{warned}</section>"
+            f'<h2>{_icon("none")}No verdict</h2><p class="dh-lead">{STATUS[result.status]}.</p>'
+            f"<p>{escape(sentence(result.reason))}</p>{warned}</section>"
         )
     facts = [("P(fake)", f"{result.p_fake:.3f}")]
     if result.interval:
         facts.append(("90 % interval", f"{result.interval[0]:.3f} to {result.interval[1]:.3f}"))
     if result.band:
-        facts.append(("Limits", _limits_text(result.band)))
-        facts.append(("Operating point", _POINTS.get(result.band.name, result.band.name)))
+        facts.append(("Limits", limits_text(result.band)))
+        facts.append(("Operating point", POINTS.get(result.band.name, result.band.name)))
     facts.append(("Analysed", f"{result.coverage:.0%} of the file, in {result.seconds:.1f} s"))
     rows = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in facts)
     word = result.verdict.value
     return (
         f'<section role="status" class="dh-card dh-{word}" data-state="scored" data-verdict="{word}">{file}'
-        f"<h2>{_icon(word)}{_WORDS[result.verdict]}</h2>"
-        f'<p class="dh-lead">{_MEANING[result.verdict]}</p>{_meter(result)}<dl>{rows}</dl>{warned}</section>'
+        f"<h2>{_icon(word)}{WORDS[result.verdict]}</h2>"
+        f'<p class="dh-lead">{MEANING[result.verdict]}</p>{_meter(result)}<dl>{rows}</dl>{warned}</section>'
     )
 
 
@@ -97,7 +70,7 @@ def voices_table(result: DetectionResult) -> str:
     body = ""
     for who, when, p_fake, verdict, status, reason in rows:
         kind = verdict.value if verdict else "none"
-        word = _WORDS[verdict] if verdict else _STATUS[status]
+        word = WORDS[verdict] if verdict else STATUS[status]
         body += (
             f'<tr><th scope="row">{escape(who)}</th><td data-label="When">{escape(when)}</td>'
             f'<td data-label="P(fake)">{"none" if p_fake is None else f"{p_fake:.3f}"}</td>'
@@ -132,7 +105,7 @@ def reasons(result: DetectionResult, name: str) -> str:
     """Why: the deciding reason, suspicious stretches, each branch, warnings, the rule, and the JSON to download."""
     parts = []
     if result.verdict is not None:
-        parts.append(f"<p>{_sentence(result.reason)}</p>")
+        parts.append(f"<p>{escape(sentence(result.reason))}</p>")
     stretches = [item for item in result.segments if item.end_s > item.start_s]
     if stretches and result.kind is not MediaKind.IMAGE:
         items = "".join(f"<li>{escape(_stretch(item))}</li>" for item in stretches[:20])
@@ -175,13 +148,7 @@ def preview(path: str | None) -> str:
 
 
 def _icon(kind: str) -> str:
-    return f'<svg class="dh-icon" viewBox="0 0 24 24" aria-hidden="true">{_ICONS[kind]}</svg>'
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    first = text if "." in text.split(" ", 1)[0] else text[:1].upper() + text[1:]  # a file's name keeps its case
-    return escape(first + ("" if text.endswith((".", "!", "?")) else "."))
+    return f'<svg class="dh-icon" viewBox="0 0 24 24" aria-hidden="true">{ICONS[kind]}</svg>'
 
 
 def _span(start_s: float, end_s: float) -> str:
@@ -193,19 +160,13 @@ def _stretch(segment: Segment) -> str:
     return f"{_span(segment.start_s, segment.end_s)}, {who}, P(fake) {segment.p_fake:.3f}"
 
 
-def _limits_text(band: OperatingBand) -> str:
-    if band.real_below < band.fake_at:
-        return f"real below {band.real_below:.3f}, fake from {band.fake_at:.3f}"
-    return f"real below {band.fake_at:.3f}, fake from there on"
-
-
 def _meter(result: DetectionResult) -> str:
     if result.band is None or result.p_fake is None:
         return ""
     low, high = result.interval or (result.p_fake, result.p_fake)
     real, fake = result.band.real_below * 100, result.band.fake_at * 100
     return (
-        f'<div class="dh-meter" role="img" aria-label="P(fake) {result.p_fake:.3f}; {_limits_text(result.band)}">'
+        f'<div class="dh-meter" role="img" aria-label="P(fake) {result.p_fake:.3f}; {limits_text(result.band)}">'
         f'<span class="dh-zone dh-zone-real" style="width:{real:.1f}%"></span>'
         f'<span class="dh-zone dh-zone-fake" style="left:{fake:.1f}%"></span>'
         f'<span class="dh-range" style="left:{low * 100:.1f}%;width:{max(0.0, high - low) * 100:.1f}%"></span>'

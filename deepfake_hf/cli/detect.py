@@ -22,7 +22,8 @@ from deepfake_hf.errors import DeepfakeHFError, UsageError
 from deepfake_hf.media.suffixes import MEDIA_SUFFIXES
 
 if TYPE_CHECKING:
-    from deepfake_hf.media import Sampling
+    from deepfake_hf.detector import Detector
+    from deepfake_hf.media import Limits, Sampling
     from deepfake_hf.types import DetectionResult
 
 _COLOURS: Final = {"real": "green", "fake": "red", "uncertain": "yellow"}
@@ -91,6 +92,18 @@ class DetectOptions:
             return AtRate(self.fps)
         return Uniform(self.frames) if self.frames is not None else None
 
+    def limits(self) -> Limits:
+        """The limits in force."""
+        from deepfake_hf.media import Limits
+
+        return Limits() if self.max_minutes is None else Limits(max_duration_s=60 * self.max_minutes)
+
+    def detector(self) -> Detector:
+        """Load the weights that were asked for."""
+        from deepfake_hf.detector import Detector
+
+        return Detector.from_pretrained(self.bundle, device=self.device, runtime=self.runtime, limits=self.limits())
+
 
 def run(paths: list[str], options: DetectOptions) -> int:
     """Do the command; returns its exit status."""
@@ -128,20 +141,15 @@ def _sink(jsonl: Path | None, stack: contextlib.ExitStack) -> TextIO | None:
 
 
 def _analyse(files: list[str], options: DetectOptions, errors: Console, sink: TextIO | None) -> list[DetectionResult]:
-    from deepfake_hf.detector import Detector
-    from deepfake_hf.media import Limits
     from deepfake_hf.scoring.decision import parse_threshold
 
     sampling, limit = options.sampling(), parse_threshold(options.threshold)
-    limits = Limits() if options.max_minutes is None else Limits(max_duration_s=60 * options.max_minutes)
     results = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     hidden = options.quiet or not sys.stderr.isatty()
     with Progress(*columns, console=errors, transient=True, disable=hidden) as bar:
         task = bar.add_task("loading the weights", total=len(files))
-        detector = Detector.from_pretrained(
-            options.bundle, device=options.device, runtime=options.runtime, limits=limits
-        )
+        detector = options.detector()
         for file in files:
             name = Path(file).name
 

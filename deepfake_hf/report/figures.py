@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from deepfake_hf.report.style import DARK, LIGHT, Palette, new_figure, svg_text
+from deepfake_hf.scoring.aggregation import per_second
 from deepfake_hf.scoring.decision import THRESHOLD_NAMES, band
 from deepfake_hf.types import DetectionResult, MediaKind, OperatingBand, WindowScore
 
@@ -27,6 +28,7 @@ def timeline_figure(
     operating_points: Points | None = None,
     dark: bool = False,
     width_in: float = 8.0,
+    by_second: bool = False,
 ) -> Figure | None:
     """P(fake) of every window against seconds, one panel a branch, with the limits in force as shaded zones.
 
@@ -36,6 +38,7 @@ def timeline_figure(
             branch's; without this table a result with several scored branches is drawn without zones.
         dark: for a dark page.
         width_in: width in inches; text keeps its size, so a phone's figure is a narrow one.
+        by_second: draw the line through one score a second, and the windows as pale dots behind it.
 
     Returns:
         A figure with a transparent ground, or None where the result has no windows (an abstention).
@@ -52,6 +55,9 @@ def timeline_figure(
         _dress(axes, palette, _PANEL_NAMES.get(branch, branch))
         _zones(axes, _limits(result, branch, len(branches), operating_points), palette)
         _segments(axes, result, branch, palette)
+        if by_second and not still:
+            _dots(axes, windows, palette)
+            windows = list(per_second(windows))
         _lines(axes, windows, palette, still, width_in)
     if still:
         panels[-1].set_xticks([])
@@ -130,6 +136,15 @@ def _segments(axes: Axes, result: DetectionResult, branch: str, palette: Palette
                 [segment.start_s, segment.end_s], [1.0, 1.0], color=palette.fake, linewidth=5,
                 solid_capstyle="butt", clip_on=False,
             )  # fmt: skip
+
+
+def _dots(axes: Axes, windows: list[WindowScore], palette: Palette) -> None:
+    for row, track in enumerate(dict.fromkeys(window.track for window in windows)):
+        own = [window for window in windows if window.track == track and window.p_fake is not None]
+        x = [(window.start_s + window.end_s) / 2 for window in own]
+        heights = [window.p_fake for window in own]
+        colour = palette.lines[row % len(palette.lines)]
+        axes.plot(x, heights, "o", color=colour, alpha=0.3, markersize=3.6, markeredgewidth=0, label="_dots")
 
 
 def _lines(axes: Axes, windows: list[WindowScore], palette: Palette, still: bool, width_in: float) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deepfake_hf.errors import UsageError
 from deepfake_hf.report.style import DARK, LIGHT, Palette, css_variables, inline_svg
+from deepfake_hf.report.words import ICONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,12 +41,33 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in the light palette, its title, and how to read it, which also describes it to the blind."""
+    """A figure in the light palette, its title, and how to read it, which also describes it to the blind.
+
+    ``narrow`` is the same drawn for a phone; with it the picture takes the page's full width.
+    """
 
     name: str
     figure: Figure
     title: str
     caption: str
+    narrow: Figure | None = None
+
+
+@dataclass(frozen=True)
+class Thumbnails:
+    """A row of small pictures: ``pictures`` are pairs of a JPEG and its caption."""
+
+    title: str
+    pictures: tuple[tuple[bytes, str], ...]
+
+
+@dataclass(frozen=True)
+class Banner:
+    """The answer on top: ``kind`` is ``fake``, ``real``, ``uncertain`` or ``none`` and chooses colour and mark."""
+
+    kind: str
+    word: str
+    lead: str
 
 
 @dataclass(frozen=True)
@@ -57,15 +80,20 @@ class Section:
     tables: tuple[Table, ...] = ()
     pictures: tuple[Picture, ...] = ()
     warnings: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+    thumbnails: tuple[Thumbnails, ...] = ()
 
 
-def page_html(title: str, facts: tuple[tuple[str, str], ...], sections: tuple[Section, ...]) -> str:
+def page_html(
+    title: str, facts: tuple[tuple[str, str], ...], sections: tuple[Section, ...], banner: Banner | None = None
+) -> str:
     """The page as text.
 
     Args:
         title: Its name.
         facts: Name and value of what was measured, with what, when.
         sections: In order.
+        banner: Above them all.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -76,23 +104,34 @@ def page_html(title: str, facts: tuple[tuple[str, str], ...], sections: tuple[Se
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    drawn = {
-        picture.name: inline_svg(picture.figure, picture.name, f"{picture.title}. {picture.caption}")
-        for section in sections
-        for picture in section.pictures
-    }
+    drawn, narrow = {}, {}
+    for picture in (picture for section in sections for picture in section.pictures):
+        label = f"{picture.title}. {picture.caption}"
+        drawn[picture.name] = inline_svg(picture.figure, picture.name, label)
+        if picture.narrow is not None:
+            narrow[picture.name] = inline_svg(picture.narrow, f"{picture.name}-narrow", label)
+    environment.filters["jpeg"] = lambda content: f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
     environment.filters["unbroken"] = lambda text: text.replace(" %", "\u00a0%")  # a number and its unit
     template = environment.get_template(_TEMPLATE)
-    return template.render(title=title, facts=facts, sections=sections, drawn=drawn, light=_css(LIGHT), dark=_css(DARK))
+    return template.render(
+        title=title, facts=facts, sections=sections, banner=banner, drawn=drawn, narrow=narrow, icons=ICONS,
+        light=_css(LIGHT), dark=_css(DARK),
+    )  # fmt: skip
 
 
-def write_page(path: Path, title: str, facts: tuple[tuple[str, str], ...], sections: tuple[Section, ...]) -> None:
+def write_page(
+    path: Path,
+    title: str,
+    facts: tuple[tuple[str, str], ...],
+    sections: tuple[Section, ...],
+    banner: Banner | None = None,
+) -> None:
     """Write :func:`page_html`.
 
     Raises:
         UsageError: The file cannot be written.
     """
-    text = page_html(title, facts, sections)
+    text = page_html(title, facts, sections, banner)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

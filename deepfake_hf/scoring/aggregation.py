@@ -42,6 +42,32 @@ def interval(margins: ArrayLike, seed: int = 0) -> tuple[float, float] | None:
     return sigmoid(float(low)), sigmoid(float(high))
 
 
+def per_second(windows: Sequence[WindowScore]) -> tuple[WindowScore, ...]:
+    """One score a second for each branch and track: the mean margin of the windows that lie in that second.
+
+    Args:
+        windows: any, with calibrated ``logit_fake``. Those without a length (of a picture) are left out.
+
+    Returns:
+        Windows from whole second to whole second, without a box; seconds that no window covers are left out.
+    """
+    sums: dict[tuple[str, int | None], dict[int, list[float]]] = {}
+    for window in windows:
+        seconds = sums.setdefault((window.branch, window.track), {})
+        # A frame's window that merely reaches over the edge by rounding does not count for the next second.
+        for second in range(int(window.start_s), int(np.ceil(window.end_s - 0.02))):
+            seconds.setdefault(second, []).append(window.logit_fake)
+    means = [
+        (branch, track, second, float(np.mean(margins)))
+        for (branch, track), seconds in sums.items()
+        for second, margins in sorted(seconds.items())
+    ]
+    return tuple(
+        WindowScore(float(second), second + 1.0, branch, track, margin, sigmoid(margin))
+        for branch, track, second, margin in means
+    )
+
+
 def suspicious_segments(
     windows: Sequence[WindowScore], fake_at: float, leave_at: float, join_gap_s: float, min_length_s: float = 0.5
 ) -> tuple[Segment, ...]:

@@ -1,0 +1,124 @@
+"""``deepfake-hf report``: one medium analysed, its page, its record and, if wanted, a PDF."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from deepfake_hf.cli.detect import DetectOptions
+from deepfake_hf.cli.terminal import DONE, SOME_UNREADABLE, plain_errors, progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deepfake_hf.detector import Detector
+    from deepfake_hf.types import DetectionResult, Finding
+
+SEED: Final = 0  # of the bootstrap interval (scoring.aggregation.interval)
+FACE_DETECTOR: Final = "centerface"
+# Options that only say where answers go.
+_NOT_SETTINGS: Final = ("jsonl", "quiet")
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One run: the detector, its result under the file's own name, the evidence and the record."""
+
+    detector: Detector
+    result: DetectionResult
+    findings: tuple[Finding, ...]
+    record: dict[str, Any]
+
+
+def run(file: Path, out: Path, json_path: Path | None, pdf: Path | None, options: DetectOptions) -> int:
+    """Do the command; returns its exit status."""
+    from deepfake_hf.report.record import write_record
+
+    with plain_errors():
+        browser = None
+        if pdf is not None:
+            from deepfake_hf.report.pdf import find_browser
+
+            browser = find_browser()  # said before minutes of work
+        with progress(file.name, options.quiet) as tell:
+            examined = examine(file, options, lambda share, _: tell(round(100 * share), 100))
+            write_case(file, out, examined, options)
+        if json_path is not None:
+            write_record(json_path, examined.record)
+        if pdf is not None and browser is not None:
+            from deepfake_hf.report.pdf import write_pdf
+
+            write_pdf(out, pdf, browser)
+    result = examined.result
+    if not options.quiet:
+        score = "" if result.p_fake is None else f", P(fake) {result.p_fake:.3f}"
+        typer.echo(f"{result.verdict or result.status}{score}: {', '.join(str(p) for p in (out, json_path, pdf) if p)}")
+    return SOME_UNREADABLE if result.status in ("unreadable", "unsupported") else DONE
+
+
+def examine(
+    file: Path, options: DetectOptions, report: Callable[[float, str], None] | None = None, threads: int | None = None
+) -> Examined:
+    """Analyse a file and gather its record.
+
+    Args:
+        file: A medium.
+        options: As ``detect`` takes them.
+        report: Progress, as ``Detector.detect`` takes it.
+        threads: Of torch; None leaves them. The last digits of a score can depend on their number.
+    """
+    import torch
+
+    from deepfake_hf.evidence.gather import gather
+    from deepfake_hf.inference.versions import machine
+    from deepfake_hf.report.record import make_record, named
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    detector = options.detector()
+    raw = detector.detect(file, sampling=options.sampling(), threshold=options.threshold, progress=report)
+    result = named(raw, str(file), file.name)
+    findings = gather(file, options.limits())
+    settings = {key: value for key, value in asdict(options).items() if key not in _NOT_SETTINGS}
+    settings |= {"device": str(detector.device), "face_detector": FACE_DETECTOR, "seed": SEED}
+    record = make_record(
+        result,
+        findings,
+        file={"name": file.name, "sha256": result.sha256, "size_bytes": file.stat().st_size if file.is_file() else 0},
+        settings=settings,
+        weights={"label": result.weights, "sha256": detector.bundle.sha256},
+        environment={"versions": result.versions, "machine": machine(str(detector.device))},
+        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return Examined(detector, result, findings, record)
+
+
+def write_case(file: Path, out: Path, examined: Examined, options: DetectOptions) -> None:
+    """Cut the thumbnails and write the page."""
+    from deepfake_hf.detector import default_rate
+    from deepfake_hf.media import AtRate
+    from deepfake_hf.report.detection_page import Case, banner_of, facts_of, sections_of
+    from deepfake_hf.report.page import write_page
+    from deepfake_hf.report.thumbnails import track_thumbnails
+
+    result = examined.result
+    sampling = options.sampling() or AtRate(default_rate(result.duration_s))
+    thumbnails = track_thumbnails(file, result, sampling, options.limits())
+    bundle = examined.detector.bundle
+    case = Case(result, examined.record, examined.findings, thumbnails, bundle.calibrations, _figures(bundle.path))
+    write_page(out, f"Report on {result.path}", facts_of(case), sections_of(case), banner_of(result))
+
+
+def _figures(folder: Path) -> Mapping[str, Any]:
+    """What was measured of a bundle, where it brings that along."""
+    try:
+        found = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,63 @@
+"""The options of ``deepfake-hf report``, ``verify`` and ``annotate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepfake_hf.cli.evaluation import Bundle, Device, Every, Fps, Frames, MaxMinutes, Quiet, Runtime
+
+Medium = Annotated[Path, typer.Argument(help="A video, picture or sound file.", metavar="FILE")]
+Threshold = Annotated[str, typer.Option(help="Limit for the word fake: fpr1, fpr5 or a P(fake).")]
+
+
+def report(
+    file: Medium,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page, one self-contained HTML file.")] = Path(
+        "report.html"
+    ),
+    json: Annotated[Path | None, typer.Option(help="Also write the record that `verify` reads.")] = None,
+    pdf: Annotated[
+        Path | None, typer.Option(help="Also print the page to this file, by a Chromium on the PATH.")
+    ] = None,
+    threshold: Threshold = "fpr1",
+    every: Every = None,
+    fps: Fps = None,
+    frames: Frames = None,
+    device: Device = None,
+    runtime: Runtime = "torch",
+    bundle: Bundle = None,
+    max_minutes: MaxMinutes = None,
+    quiet: Quiet = False,
+) -> None:
+    """Analyse one medium and write a report: the verdict and why, through time, faces, provenance, settings.
+
+    Exit status: 0 done (whatever the verdict), 2 bad usage, 3 the file could not be read (the report says why).
+    """
+    from deepfake_hf.cli.detect import DetectOptions
+    from deepfake_hf.cli.report import run
+
+    options = DetectOptions(None, threshold, every, fps, frames, device, runtime, bundle, max_minutes, quiet)
+    raise typer.Exit(run(file, out, json, pdf, options))
+
+
+def verify(
+    record: Annotated[Path, typer.Argument(help="What `report --json` wrote.", metavar="REPORT.json")],
+    file: Medium,
+    bundle: Annotated[
+        str | None, typer.Option(help="The weights, where they lie elsewhere than when the report was made.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run a report again and say whether it reproduces.
+
+    Finds an edited report, another input, other weights and other answers. On the same versions and machine all digits
+    must agree; on others P(fake) to within 0.01, with the same verdict.
+
+    Exit status: 0 reproduced, 1 not reproduced, 2 bad usage.
+    """
+    from deepfake_hf.cli.verify import run
+
+    raise typer.Exit(run(record, file, bundle, quiet))
