@@ -154,7 +154,7 @@ def _encoder_note(container: InputContainer, index: int) -> str:
     try:
         for packet in container.demux(container.streams[index]):
             found = _X26X.search(bytes(packet))
-            return found.group().decode("ascii").strip() if found else ""
+            return found.group().decode("ascii").split(" - Copy")[0].strip() if found else ""
     except av.FFmpegError:
         pass  # completeness says so
     return ""

@@ -111,7 +111,7 @@ def _summary(case: Case) -> Section:
         first = max(stretches, key=lambda segment: segment.p_fake)
         more = f", the strongest of {len(stretches)} suspicious stretches" if len(stretches) > 1 else ""
         why.append(f"Look at {_who(first)} from {first.start_s:.1f} to {first.end_s:.1f} s{more}.")
-    why.append(f"{result.coverage:.0%} of the file could be analysed.")
+    why.append(f"{100 * result.coverage:.0f} % of the file could be analysed.")
     cards = [Card("P(fake)", f"{result.p_fake:.3f}", "calibrated" if case.calibrations else "not calibrated")]
     if result.interval:
         low, high = result.interval
@@ -220,7 +220,11 @@ def _findings(findings: Sequence[Finding]) -> Section | None:
             strength = item.strength.value if item.strength else "neutral"
             rows.append((item.title, f"{sentence(item.finding)}\nStrength: {strength}", item.means, item.does_not_mean))
     head = ("Evidence", "Finding", "What it means", "What it does not mean")
-    facts = [(item.title, f"{name}: {value}") for item in findings for name, value in item.facts]
+    facts = [
+        ("" if place else item.title, f"{name}: {value}")
+        for item in findings
+        for place, (name, value) in enumerate(item.facts)
+    ]
     tables = [Table(head, tuple(rows), words=True)]
     if facts:
         tables.append(Table(("Evidence", "As it stands in the file"), tuple(facts), "Facts", words=True))
@@ -276,7 +280,7 @@ def _record(case: Case) -> Section:
         ("input, bytes", f"{record['file']['size_bytes']:,}"),
         *weights,
         ("operating point", f"{band.name}: {limits_text(band)}" if band else "none"),
-        ("coverage", f"{result.coverage:.1%}"),
+        ("coverage", f"{100 * result.coverage:.1f} %"),
         *((f"setting {name}", value) for name, value in settings),
         *((f"{name}", str(value)) for name, value in record["environment"]["machine"].items()),
         ("report, digest", str(record["digest"])),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -111,7 +112,8 @@ def page_html(
         if picture.narrow is not None:
             narrow[picture.name] = inline_svg(picture.narrow, f"{picture.name}-narrow", label)
     environment.filters["jpeg"] = lambda content: f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
-    environment.filters["unbroken"] = lambda text: text.replace(" %", "\u00a0%")  # a number and its unit
+    # a number stays with its unit
+    environment.filters["unbroken"] = lambda text: re.sub(r"(?<=\d) (?=(?:%|s|ms|px|dB)(?!\w))", "\u00a0", text)
     template = environment.get_template(_TEMPLATE)
     return template.render(
         title=title, facts=facts, sections=sections, banner=banner, drawn=drawn, narrow=narrow, icons=ICONS,
