@@ -61,3 +61,30 @@ def verify(
     from deepfake_hf.cli.verify import run
 
     raise typer.Exit(run(record, file, bundle, quiet))
+
+
+def annotate(
+    file: Annotated[Path, typer.Argument(help="A video.", metavar="IN")],
+    out: Annotated[Path, typer.Argument(help="The video to write: mp4, mov or mkv.", metavar="OUT.mp4")],
+    threshold: Threshold = "fpr1",
+    every: Every = None,
+    fps: Fps = None,
+    frames: Frames = None,
+    device: Device = None,
+    runtime: Runtime = "torch",
+    bundle: Bundle = None,
+    max_minutes: MaxMinutes = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a video with boxes around faces and a strip of scores over time; sound and times are kept.
+
+    Green and the word real, red and fake, grey and uncertain: the reading of each face at that moment, half a second to
+    each side. The strip shows every second of each face and of the sound, and the verdict on the whole file.
+
+    Exit status: 0 done, 2 bad usage, 3 the file could not be read.
+    """
+    from deepfake_hf.cli.annotate import run
+    from deepfake_hf.cli.detect import DetectOptions
+
+    options = DetectOptions(None, threshold, every, fps, frames, device, runtime, bundle, max_minutes, quiet)
+    raise typer.Exit(run(file, out, options))

@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from deepfake_hf.errors import UsageError
+from deepfake_hf.media.sound_along import SoundAlong
 from deepfake_hf.media.write_sound import SoundEncoder
 from deepfake_hf.types import AudioTrack, Frame
 
@@ -32,6 +33,7 @@ def write_video(
     fps: float,
     audio: AudioTrack | None = None,
     crf: int = 23,
+    sound_of: str | os.PathLike[str] | None = None,
 ) -> None:
     """Write H.264 (libx264) and AAC, streaming; timestamps are kept to 1/90,000 s.
 
@@ -43,13 +45,17 @@ def write_video(
         audio: Mono sound; its ``start_s`` is kept; in mp4 and mov, AAC's 1024 samples of silent priming may
             stand before it.
         crf: H.264 quality, 0 (lossless) to 51.
+        sound_of: A file whose sound is taken along as it is (:class:`SoundAlong`); not beside ``audio``.
 
     Raises:
-        UsageError: No frames, frames of several sizes, times that do not rise, or a name FFmpeg has no container for.
+        UsageError: Sound of both kinds, no frames, frames of several sizes, times that do not rise, or a name FFmpeg
+            has no container for.
     """
     name = os.fspath(path)
+    if audio is not None and sound_of is not None:
+        raise UsageError(name, "it has one sound stream, and audio and sound_of were given", "leave one of them out")
     with _create(name) as container:
-        _write_video(container, name, frames, fps, audio, crf)
+        _write_video(container, name, frames, fps, audio, crf, sound_of)
 
 
 def _create(name: str) -> OutputContainer:
@@ -66,12 +72,17 @@ def _write_video(
     fps: float,
     audio: AudioTrack | None,
     crf: int,
+    sound_of: str | os.PathLike[str] | None,
 ) -> None:
     rate = Fraction(fps).limit_denominator(1001)
     video = container.add_stream("libx264", rate=rate, options={"crf": str(crf), **REPEATABLE})
     video.codec_context.time_base = _VIDEO_TICK
     video.time_base = _VIDEO_TICK
-    sound = None if audio is None else SoundEncoder(container, audio, "aac")
+    sound: SoundEncoder | SoundAlong | None = None
+    if audio is not None:
+        sound = SoundEncoder(container, audio, "aac")
+    elif sound_of is not None:
+        sound = SoundAlong(container, sound_of)
     size: tuple[int, int] | None = None
     last_s = -float("inf")
     for item in frames:
@@ -98,6 +109,8 @@ def _write_video(
     container.mux(video.encode(None))
     if sound is not None:
         sound.finish()
+    if isinstance(sound, SoundAlong):
+        sound.close()
 
 
 def colour_space(height: int) -> int:

@@ -81,10 +81,14 @@ def case(**changes: Any) -> Case:
         Finding("provenance", "C2PA manifest", None, None, "", "", abstained="not installed"),
     )
     record = make_record(
-        result, findings, file={"name": result.path, "sha256": "0" * 64, "size_bytes": 5}, settings={"threshold": "fpr1"},
-        weights={"label": "tiny", "sha256": "1" * 64}, environment={"versions": {"numpy": "2"}, "machine": {"threads": 1}},
+        result,
+        findings,
+        file={"name": result.path, "sha256": "0" * 64, "size_bytes": 5},
+        settings={"threshold": "fpr1"},
+        weights={"label": "tiny", "sha256": "1" * 64},
+        environment={"versions": {"numpy": "2"}, "machine": {"threads": 1}},
         made_at="2026-01-01T00:00:00+00:00",
-    )  # fmt: skip
+    )
     return Case(result, record, findings, (), CALIBRATIONS, {"face": {"auc": 0.9, "auc_95": [0.8, 0.95], "ece": 0.02}})
 
 
