@@ -47,7 +47,7 @@ def read_trace(path: Path, limits: Limits) -> JpegTrace | None:
         MediaError: The picture cannot be opened.
     """
     with open_picture(path, limits) as picture:
-        table = np.array(picture.quantization[0], float)  # type: ignore[attr-defined]
+        table = np.array(picture.quantization[0], np.float64)  # type: ignore[attr-defined]
         picture.draft("L", picture.size)  # libjpeg gives the stored luma itself
         luma = np.asarray(picture.convert("L"), np.float64) - 128  # (H, W)
     return trace_of(luma, table)
@@ -94,7 +94,7 @@ def _distance(target: NDArray[np.float64], free: NDArray[np.float64], first: flo
 
 def _histogram(levels: NDArray[np.float64]) -> NDArray[np.float64]:
     counts = np.bincount(np.minimum(np.abs(levels), _LEVELS).astype(int), minlength=_LEVELS + 1)
-    return counts / max(1, counts.sum())
+    return np.asarray(counts / max(1, counts.sum()), np.float64)
 
 
 # ITU-T T.81, table K.1: luma, in row order.
@@ -110,7 +110,7 @@ _BASE: Final = np.array(
 def ijg_table(quality: int) -> NDArray[np.float64]:
     """(8, 8) luma steps that the IJG library writes at a quality of 1 to 100."""
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return np.clip((_BASE * scale + 50) // 100, 1, 255).astype(float)
+    return np.asarray(np.clip((_BASE * scale + 50) // 100, 1, 255), np.float64)
 
 
 def ijg_quality(table: NDArray[np.float64]) -> tuple[int, bool]:

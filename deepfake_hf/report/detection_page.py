@@ -198,7 +198,9 @@ def _people(case: Case) -> Section | None:
     if not rows:
         return None
     table = Table(("Who", "When", "P(fake)", "Reading"), tuple(rows), words=True)
-    text = ("Below each person: the most suspicious frame in each part of their time.",) if case.thumbnails else ()
+    text: tuple[str, ...] = ()
+    if case.thumbnails and not still:
+        text = ("Of each person the most suspicious frame in each part of their time.",)
     if len(result.tracks) > MAX_ROWS:
         text += (f"The first {MAX_ROWS} of {len(result.tracks)} tracks; all are in the JSON.",)
     return Section("Faces and sound, one by one", text, tables=(table,), thumbnails=case.thumbnails)

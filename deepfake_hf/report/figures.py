@@ -142,7 +142,7 @@ def _dots(axes: Axes, windows: list[WindowScore], palette: Palette) -> None:
     for row, track in enumerate(dict.fromkeys(window.track for window in windows)):
         own = [window for window in windows if window.track == track and window.p_fake is not None]
         x = [(window.start_s + window.end_s) / 2 for window in own]
-        heights = [window.p_fake for window in own]
+        heights = [window.p_fake for window in own if window.p_fake is not None]
         colour = palette.lines[row % len(palette.lines)]
         axes.plot(x, heights, "o", color=colour, alpha=0.3, markersize=3.6, markeredgewidth=0, label="_dots")
 
