@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deepfake_hf.detector import Detector
+    from deepfake_hf.evidence.frequency import FaceSpectra
+    from deepfake_hf.report.page import Thumbnails
     from deepfake_hf.types import DetectionResult, Finding
 
 SEED: Final = 0  # of the bootstrap interval (scoring.aggregation.interval)
@@ -28,12 +30,14 @@ _NOT_SETTINGS: Final = ("jsonl", "quiet")
 
 @dataclass(frozen=True)
 class Examined:
-    """One run: the detector, its result under the file's own name, the evidence and the record."""
+    """One run: the detector, its result under the file's own name, the evidence, the record and what is drawn."""
 
     detector: Detector
     result: DetectionResult
     findings: tuple[Finding, ...]
     record: dict[str, Any]
+    thumbnails: tuple[Thumbnails, ...]
+    spectra: FaceSpectra
 
 
 def run(file: Path, out: Path, json_path: Path | None, pdf: Path | None, options: DetectOptions) -> int:
@@ -48,7 +52,7 @@ def run(file: Path, out: Path, json_path: Path | None, pdf: Path | None, options
             browser = find_browser()  # said before minutes of work
         with progress(file.name, options.quiet) as tell:
             examined = examine(file, options, lambda share, _: tell(round(100 * share), 100))
-            write_case(file, out, examined, options)
+            write_case(out, examined)
         if json_path is not None:
             write_record(json_path, examined.record)
         if pdf is not None and browser is not None:
@@ -75,16 +79,24 @@ def examine(
     """
     import torch
 
+    from deepfake_hf.detector import default_rate
+    from deepfake_hf.evidence.frequency import FaceSpectra
     from deepfake_hf.evidence.gather import gather
     from deepfake_hf.inference.versions import machine
+    from deepfake_hf.media import AtRate
     from deepfake_hf.report.record import make_record, named
+    from deepfake_hf.report.thumbnails import track_thumbnails
 
     if threads is not None:
         torch.set_num_threads(threads)
     detector = options.detector()
     raw = detector.detect(file, sampling=options.sampling(), threshold=options.threshold, progress=report)
     result = named(raw, str(file), file.name)
-    findings = gather(file, options.limits())
+    spectra = FaceSpectra()
+    sampling = options.sampling() or AtRate(default_rate(result.duration_s))
+    thumbnails = track_thumbnails(file, result, sampling, options.limits(), spectra.add)
+    faces = spectra.finding()
+    findings = (*gather(file, options.limits()), *((faces,) if faces else ()))
     settings = {key: value for key, value in asdict(options).items() if key not in _NOT_SETTINGS}
     settings |= {"device": str(detector.device), "face_detector": FACE_DETECTOR, "seed": SEED}
     record = make_record(
@@ -96,22 +108,24 @@ def examine(
         environment={"versions": result.versions, "machine": machine(str(detector.device))},
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return Examined(detector, result, findings, record)
+    return Examined(detector, result, findings, record, thumbnails, spectra)
 
 
-def write_case(file: Path, out: Path, examined: Examined, options: DetectOptions) -> None:
-    """Cut the thumbnails and write the page."""
-    from deepfake_hf.detector import default_rate
-    from deepfake_hf.media import AtRate
+def write_case(out: Path, examined: Examined) -> None:
+    """Write the page."""
     from deepfake_hf.report.detection_page import Case, banner_of, facts_of, sections_of
     from deepfake_hf.report.page import write_page
-    from deepfake_hf.report.thumbnails import track_thumbnails
 
-    result = examined.result
-    sampling = options.sampling() or AtRate(default_rate(result.duration_s))
-    thumbnails = track_thumbnails(file, result, sampling, options.limits())
-    bundle = examined.detector.bundle
-    case = Case(result, examined.record, examined.findings, thumbnails, bundle.calibrations, _figures(bundle.path))
+    result, bundle = examined.result, examined.detector.bundle
+    case = Case(
+        result,
+        examined.record,
+        examined.findings,
+        examined.thumbnails,
+        bundle.calibrations,
+        _figures(bundle.path),
+        examined.spectra.curves(),
+    )
     write_page(out, f"Report on {result.path}", facts_of(case), sections_of(case), banner_of(result))
 
 

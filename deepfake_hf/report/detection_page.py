@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from deepfake_hf.report.figures import timeline_figure
 from deepfake_hf.report.page import Banner, Card, Picture, Section, Table, Thumbnails
-from deepfake_hf.report.score_figures import rarity_figure, score_figure
-from deepfake_hf.report.words import MEANING, POINTS, STATUS, WORDS, limits_text, sentence
+from deepfake_hf.report.score_figures import rarity_figure, score_figure, spectrum_figure
+from deepfake_hf.report.words import MEANING, POINTS, STATUS, WORDS, limits_text, score_text, sentence
 from deepfake_hf.scoring.calibration import margin_of
 from deepfake_hf.scoring.decision import BranchCalibration
 from deepfake_hf.types import DetectionResult, Finding, MediaKind, Segment, TrackResult, Verdict
@@ -40,6 +43,7 @@ class Case:
         thumbnails: Of the tracks.
         calibrations: By branch; empty for a model that nobody has calibrated.
         figures: By branch what was measured of these weights (``figures.json``); may be empty.
+        spectra: By track, cycles per pixel and dB of its faces, each float64 (N,); may be empty.
     """
 
     result: DetectionResult
@@ -48,6 +52,7 @@ class Case:
     thumbnails: tuple[Thumbnails, ...]
     calibrations: Mapping[str, BranchCalibration]
     figures: Mapping[str, Any]
+    spectra: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
 
 
 def banner_of(result: DetectionResult) -> Banner:
@@ -72,7 +77,7 @@ def facts_of(case: Case) -> tuple[tuple[str, str], ...]:
 def sections_of(case: Case) -> tuple[Section, ...]:
     """All parts of the page, in order."""
     parts = [_summary(case), _blind_spots(case.result), _time(case), _stretches(case.result), _people(case)]
-    parts += [_findings(case.findings), _calibration(case), _record(case)]
+    parts += [_findings(case), _calibration(case), _record(case)]
     return tuple(part for part in parts if part is not None)
 
 
@@ -112,7 +117,7 @@ def _summary(case: Case) -> Section:
         more = f", the strongest of {len(stretches)} suspicious stretches" if len(stretches) > 1 else ""
         why.append(f"Look at {_who(first)} from {first.start_s:.1f} to {first.end_s:.1f} s{more}.")
     why.append(f"{100 * result.coverage:.0f} % of the file could be analysed.")
-    cards = [Card("P(fake)", f"{result.p_fake:.3f}", "calibrated" if case.calibrations else "not calibrated")]
+    cards = [Card("P(fake)", score_text(result.p_fake), "calibrated" if case.calibrations else "not calibrated")]
     if result.interval:
         low, high = result.interval
         cards.append(Card("90 % interval", f"{low:.2f}–{high:.2f}", "how much its moments disagree"))
@@ -154,9 +159,9 @@ def _time(case: Case) -> Section | None:
         timeline_figure(result, operating_points=points, width_in=width, by_second=True)
         for width in (BROAD_IN, NARROW_IN)
     )
-    if broad is None or narrow is None:
-        return None
     still = result.kind is MediaKind.IMAGE
+    if broad is None or narrow is None or (still and len(result.windows) < 2):
+        return None  # one face's score stands on the scale above
     caption = "Each face's score with the limits in force." if still else (
         "The line is one score a second for each face and for the sound, the pale dots are the single windows. The "
         "zones are the limits in force; a bar along the top marks a suspicious stretch."
@@ -175,7 +180,7 @@ def _stretches(result: DetectionResult) -> Section | None:
     if not found:
         return Section("Suspicious stretches", ("None: no stretch of half a second or more reaches the fake limit.",))
     rows = tuple(
-        (_who(item).capitalize(), f"{item.start_s:.2f}", f"{item.end_s:.2f}", f"{item.p_fake:.3f}")
+        (_who(item).capitalize(), f"{item.start_s:.2f}", f"{item.end_s:.2f}", score_text(item.p_fake))
         for item in found[:MAX_ROWS]
     )
     note = (
@@ -193,7 +198,7 @@ def _people(case: Case) -> Section | None:
     rows = [_track_row(track, still) for track in result.tracks[:MAX_ROWS]]
     for branch in result.branches:
         if branch.branch == "speech":
-            rows.append(("Sound", "whole file", _p(branch.p_fake), _reading(branch.verdict, branch.status)
+            rows.append(("Sound", "whole file", score_text(branch.p_fake), _reading(branch.verdict, branch.status)
                          + f"\n{branch.reason}"))  # fmt: skip
     if not rows:
         return None
@@ -208,10 +213,16 @@ def _people(case: Case) -> Section | None:
 
 def _track_row(track: TrackResult, still: bool) -> tuple[str, ...]:
     when = "in the picture" if still else f"{track.start_s:.1f} to {track.end_s:.1f} s"
-    return (f"Face {track.track}", when, _p(track.p_fake), f"{_reading(track.verdict, track.status)}\n{track.reason}")
+    return (
+        f"Face {track.track}",
+        when,
+        score_text(track.p_fake),
+        f"{_reading(track.verdict, track.status)}\n{track.reason}",
+    )
 
 
-def _findings(findings: Sequence[Finding]) -> Section | None:
+def _findings(case: Case) -> Section | None:
+    findings = case.findings
     if not findings:
         return None
     rows = []
@@ -230,8 +241,12 @@ def _findings(findings: Sequence[Finding]) -> Section | None:
     tables = [Table(head, tuple(rows), words=True)]
     if facts:
         tables.append(Table(("Evidence", "As it stands in the file"), tuple(facts), "Facts", words=True))
-    text = ("What the file itself says about its making. None of it weighs in the verdict.",)
-    return Section("Container and provenance", text, tables=tuple(tables))
+    text = ("What the file says about its own making, and how its faces are drawn. None of it weighs in the verdict.",)
+    pictures: tuple[Picture, ...] = ()
+    if case.spectra:
+        caption = "Mean over the frames shown as thumbnails, all directions together, at the frame's own resolution."
+        pictures = (Picture("spectrum", spectrum_figure(case.spectra), "Spectrum of faces", caption),)
+    return Section("Other evidence", text, tables=tuple(tables), pictures=pictures)
 
 
 def _calibration(case: Case) -> Section | None:
@@ -305,7 +320,3 @@ def _who(segment: Segment) -> str:
 
 def _reading(verdict: Verdict | None, status: Any) -> str:
     return WORDS[verdict] if verdict else STATUS[status]
-
-
-def _p(p_fake: float | None) -> str:
-    return "none" if p_fake is None else f"{p_fake:.3f}"

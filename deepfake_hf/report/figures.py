@@ -133,7 +133,7 @@ def _segments(axes: Axes, result: DetectionResult, branch: str, palette: Palette
     for segment in result.segments:
         if segment.branch == branch and segment.end_s > segment.start_s:
             axes.plot(
-                [segment.start_s, segment.end_s], [1.0, 1.0], color=palette.fake, linewidth=5,
+                [segment.start_s, segment.end_s], [1.05, 1.05], color=palette.fake, linewidth=5,
                 solid_capstyle="butt", clip_on=False,
             )  # fmt: skip
 

@@ -1,17 +1,21 @@
-"""Where a score lies: on the scale with its limits, and among genuine media."""
+"""Where a score lies: on the scale with its limits, and among genuine media; and the spectrum of faces."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepfake_hf.report.style import LIGHT, new_figure, plain_axes
+from deepfake_hf.report.words import score_text
 from deepfake_hf.scoring.calibration import margin_of
 from deepfake_hf.scoring.decision import BranchCalibration
 from deepfake_hf.types import OperatingBand
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.figure import Figure
 
 _P: Final = LIGHT
@@ -47,7 +51,14 @@ def score_figure(
     axes.plot([p_fake], [0.5], marker="D", markersize=9, color=_P.ink, clip_on=False)
     place = "right" if p_fake > 0.9 else "left" if p_fake < 0.1 else "center"
     axes.text(
-        p_fake, 1.62, f"this file {p_fake:.3f}", color=_P.ink, ha=place, va="bottom", fontsize=10, fontweight="bold"
+        p_fake,
+        1.62,
+        f"this file {score_text(p_fake)}",
+        color=_P.ink,
+        ha=place,
+        va="bottom",
+        fontsize=10,
+        fontweight="bold",
     )
     return figure
 
@@ -76,7 +87,7 @@ def rarity_figure(calibration: BranchCalibration, p_fake: float | None, called: 
         share = 100 * null.tail(float(margin_of(p_fake)))
         axes.plot([p_fake], [max(share, _SHARES[0])], marker="D", markersize=8, color=_P.ink, clip_on=False, zorder=5)
         axes.annotate(
-            f"this file {p_fake:.3f}", (p_fake, max(share, _SHARES[0])), xytext=(0.98, 0.93),
+            f"this file {score_text(p_fake)}", (p_fake, max(share, _SHARES[0])), xytext=(0.98, 0.93),
             textcoords="axes fraction", ha="right", va="center", color=_P.ink, fontsize=10, fontweight="bold",
             arrowprops={"arrowstyle": "-", "color": _P.muted, "linewidth": 0.8, "shrinkB": 6},
         )  # fmt: skip
@@ -85,4 +96,18 @@ def rarity_figure(calibration: BranchCalibration, p_fake: float | None, called: 
     axes.set_yticks(_SHARES, [f"{share:g}" for share in _SHARES])
     axes.minorticks_off()
     axes.set_xlim(0, 1)
+    return figure
+
+
+def spectrum_figure(curves: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Figure:
+    """Args: curves: by track, cycles per pixel and dB, each (N,); the first four are drawn."""
+    figure = new_figure(4.4, 3.0)
+    axes = figure.subplots()
+    plain_axes(axes, _P, "cycles per pixel", "mean power (dB)")
+    for row, (track, (at, level)) in enumerate(list(curves.items())[:4]):
+        dash = ("-", "--", ":", "-.")[row]
+        axes.plot(at, level, dash, color=_P.lines[row], linewidth=1.6, label=f"face {track}")
+    axes.set_xlim(0, 0.5)
+    if len(curves) > 1:
+        axes.legend(frameon=False, fontsize=9, labelcolor=_P.ink)
     return figure

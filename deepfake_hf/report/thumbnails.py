@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from deepfake_hf.media import Limits, Sampling, read_frames, read_image
 from deepfake_hf.report.page import Thumbnails
 from deepfake_hf.types import DetectionResult, Frame, MediaKind, WindowScore
 
+Box = tuple[float, float, float, float]
 SIDE_PX: Final = 224  # shown at half the size, so that they are sharp on fine screens and on paper
 OF_EACH: Final = 6
 MAX_TRACKS: Final = 12
@@ -33,7 +34,11 @@ def choose_windows(windows: Sequence[WindowScore], of_each: int = OF_EACH) -> li
 
 
 def track_thumbnails(
-    path: Path, result: DetectionResult, sampling: Sampling, limits: Limits | None = None
+    path: Path,
+    result: DetectionResult,
+    sampling: Sampling,
+    limits: Limits | None = None,
+    look: Callable[[NDArray[np.uint8], Box, int], None] | None = None,
 ) -> tuple[Thumbnails, ...]:
     """Rows of thumbnails, one a scored track, at most ``MAX_TRACKS``.
 
@@ -42,6 +47,7 @@ def track_thumbnails(
         result: What was found in it.
         sampling: The frames that were analysed, so that the wanted ones come by again.
         limits: As in the analysis.
+        look: Called with each frame uint8 (H, W, 3) of a thumbnail, the face's box and its track.
     """
     own: dict[int, list[WindowScore]] = defaultdict(list)
     for window in result.windows:
@@ -49,7 +55,7 @@ def track_thumbnails(
             own[window.track].append(window)
     shown = sorted(own, key=lambda track: -max(window.logit_fake for window in own[track]))[:MAX_TRACKS]
     wanted = [window for track in sorted(shown) for window in choose_windows(own[track])]
-    cut = _cut(_frames(path, result, sampling, limits), wanted)
+    cut = _cut(_frames(path, result, sampling, limits), wanted, look)
     rows = []
     for track in sorted(shown):
         pictures = tuple(
@@ -68,7 +74,11 @@ def _frames(path: Path, result: DetectionResult, sampling: Sampling, limits: Lim
     return read_frames(path, sampling, limits=limits) if result.kind is MediaKind.VIDEO else []
 
 
-def _cut(frames: Iterable[Frame], wanted: Sequence[WindowScore]) -> dict[int, bytes]:
+def _cut(
+    frames: Iterable[Frame],
+    wanted: Sequence[WindowScore],
+    look: Callable[[NDArray[np.uint8], Box, int], None] | None,
+) -> dict[int, bytes]:
     """By place in ``wanted`` the face as JPEG; what does not come by is left out."""
     cut: dict[int, bytes] = {}
     last_s = max((window.start_s for window in wanted), default=-1.0)
@@ -78,6 +88,8 @@ def _cut(frames: Iterable[Frame], wanted: Sequence[WindowScore]) -> dict[int, by
                 if window.box_xyxy is not None and abs(window.start_s - frame.pts_s) < _SAME_S:
                     box = np.array(window.box_xyxy, np.float32)
                     cut[place] = jpeg(crop_face(frame.rgb, box, SIDE_PX))
+                    if look is not None and window.track is not None:
+                        look(frame.rgb, window.box_xyxy, window.track)
             if frame.pts_s >= last_s:
                 break
     except MediaError:

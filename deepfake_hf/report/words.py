@@ -49,3 +49,10 @@ def sentence(text: str) -> str:
     text = text.strip()
     first = text if "." in text.split(" ", 1)[0] else text[:1].upper() + text[1:]  # a file's name keeps its case
     return first + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def score_text(p_fake: float | None) -> str:
+    """P(fake) to three places; never rounded to a certainty."""
+    if p_fake is None:
+        return "none"
+    return "> 0.999" if p_fake > 0.9995 else "< 0.001" if p_fake < 0.0005 else f"{p_fake:.3f}"

@@ -25,6 +25,7 @@ from deepfake_hf.report.record import (
     write_record,
 )
 from deepfake_hf.report.thumbnails import choose_windows, jpeg, track_thumbnails
+from deepfake_hf.report.words import score_text
 from deepfake_hf.scoring.aggregation import per_second
 from deepfake_hf.scoring.calibration import NullDistribution, sigmoid
 from deepfake_hf.scoring.decision import BranchCalibration
@@ -111,7 +112,7 @@ def test_the_page_reads_from_the_lay_person_to_the_expert() -> None:
     titles = re.findall(r"<h2>(.*?)</h2>", page)
     assert titles == [
         "Why", "What this cannot tell", "Through time", "Suspicious stretches", "Faces and sound, one by one",
-        "Container and provenance", "Calibration of these weights", "To run it again",
+        "Other evidence", "Calibration of these weights", "To run it again",
     ]  # fmt: skip
     assert page.index('class="word">Fake') < page.index("<h2>Why")
     for words in (
@@ -133,8 +134,11 @@ def test_without_a_verdict_there_is_no_number() -> None:
 
 
 def test_a_picture_has_no_time() -> None:
-    page = page_of(case(kind=MediaKind.IMAGE, duration_s=None, windows=(window(0.0, 0, 3.0, 0.0),), segments=()))
+    faces = (window(0.0, 0, 3.0, 0.0), window(0.0, 1, 1.0, 0.0))
+    page = page_of(case(kind=MediaKind.IMAGE, duration_s=None, windows=faces, segments=()))
     assert "in the picture" in page and "seconds" not in page and "Score of each face" in page
+    alone = page_of(case(kind=MediaKind.IMAGE, duration_s=None, windows=faces[:1], segments=()))
+    assert "Score of each face" not in alone  # the scale on top says it already
 
 
 def test_who_decided_and_how_rare_it_is() -> None:
@@ -155,18 +159,29 @@ def test_seconds_are_means_of_their_windows() -> None:
     assert per_second([window(0.0, 0, 1.0, 0.0)]) == ()
 
 
+def test_no_score_is_rounded_to_a_certainty() -> None:
+    assert [score_text(p) for p in (None, 0.99999, 0.9994, 0.5, 0.0001)] == [
+        "none", "> 0.999", "0.999", "0.500", "< 0.001",
+    ]  # fmt: skip
+
+
 def test_thumbnails_are_the_frames_that_were_scored(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mp4", num_frames=50, size=(64, 48))
     windows = tuple(window(i * 0.2, 0, float(i == 7)) for i in range(10))
     from deepfake_hf.media import AtRate
 
-    [row] = track_thumbnails(path, case(windows=windows).result, AtRate(5))
+    seen: list[tuple[int, int]] = []
+    [row] = track_thumbnails(
+        path, case(windows=windows).result, AtRate(5), look=lambda rgb, box, track: seen.append((len(rgb), track))
+    )
+    assert seen == [(48, 0)] * 6
     captions = [caption for _, caption in row.pictures]
     assert row.title == "Face 0" and len(captions) == 6 and "1.40 s\nP(fake) 0.73" in captions
     assert all(content.startswith(b"\xff\xd8") for content, _ in row.pictures)
     assert [w.start_s for w in choose_windows(windows, 2)] == [0.0, 7 * 0.2]
-    shown = dataclasses.replace(case(), thumbnails=(row,))
-    assert page_of(shown).count("data:image/jpeg;base64,") == 6
+    spectra = {0: (np.linspace(0, 0.5, 9), np.linspace(30, 0, 9)), 1: (np.linspace(0, 0.5, 9), np.zeros(9))}
+    page = page_of(dataclasses.replace(case(), thumbnails=(row,), spectra=spectra))
+    assert page.count("data:image/jpeg;base64,") == 6 and ">Spectrum of faces<" in page
     assert jpeg(np.zeros((8, 8, 3), np.uint8))[:2] == b"\xff\xd8"
 
 
