@@ -67,7 +67,11 @@ def run(file: Path, out: Path, json_path: Path | None, pdf: Path | None, options
 
 
 def examine(
-    file: Path, options: DetectOptions, report: Callable[[float, str], None] | None = None, threads: int | None = None
+    file: Path,
+    options: DetectOptions,
+    report: Callable[[float, str], None] | None = None,
+    threads: int | None = None,
+    pictures: bool = True,
 ) -> Examined:
     """Analyse a file and gather its record.
 
@@ -76,6 +80,7 @@ def examine(
         options: As ``detect`` takes them.
         report: Progress, as ``Detector.detect`` takes it.
         threads: Of torch; None leaves them. The last digits of a score can depend on their number.
+        pictures: Go through the file once more for thumbnails and the spectrum of faces.
     """
     import torch
 
@@ -94,7 +99,7 @@ def examine(
     result = named(raw, str(file), file.name)
     spectra = FaceSpectra()
     sampling = options.sampling() or AtRate(default_rate(result.duration_s))
-    thumbnails = track_thumbnails(file, result, sampling, options.limits(), spectra.add)
+    thumbnails = track_thumbnails(file, result, sampling, options.limits(), spectra.add) if pictures else ()
     faces = spectra.finding()
     findings = (*gather(file, options.limits()), *((faces,) if faces else ()))
     settings = {key: value for key, value in asdict(options).items() if key not in _NOT_SETTINGS}
