@@ -55,6 +55,7 @@ class Annotator:
         for window in result.windows:
             if window.track is not None and window.box_xyxy is not None:
                 self._tracks.setdefault(window.track, []).append(window)
+        self._lane_top = 0.0
         self._starts = {track: [window.start_s for window in own] for track, own in self._tracks.items()}
         self._strip, self._lane_x = self._draw_strip()
 
@@ -92,7 +93,9 @@ class Annotator:
         strip = self._strip.copy()
         left, right, end_s = self._lane_x
         x = left + (right - left) * min(1.0, pts_s / end_s)
-        ImageDraw.Draw(strip).line((x, 0, x, strip.height), fill=_INK, width=max(1, round(1.5 * self._unit)))
+        ImageDraw.Draw(strip).line(
+            (x, self._lane_top, x, strip.height), fill=_INK, width=max(1, round(1.5 * self._unit))
+        )
         return np.concatenate([np.asarray(picture), np.asarray(strip)])
 
     def _draw_face(self, pen: ImageDraw.ImageDraw, seen: Seen) -> None:
@@ -138,6 +141,7 @@ class Annotator:
         end_s = max([self._result.duration_s or 0.0, *(row.start_s for row in rows), 0.1])
         scale = (right - left) / end_s
         y = float(pad + line * heads)
+        self._lane_top = y
         for lane in sorted(kept, key=lambda lane: (lane is None, lane or 0)):
             pen.text((pad, y + 2 * unit), names[lane], font=font, fill=_INK)
             pen.rectangle((left, y + 2 * unit, right, y + line - 2 * unit), fill=_LANE)
@@ -162,7 +166,10 @@ class Annotator:
         result = self._result
         if result.verdict is None or result.p_fake is None:
             return f"no verdict: {STATUS[result.status].lower()}"
-        return f"whole file: {result.verdict.value}, P(fake) {result.p_fake:.2f}"
+        text = f"whole file: {result.verdict.value}, P(fake) {result.p_fake:.2f}"
+        if self._font.getlength(text) + 40 * self._unit < self._size[0]:
+            return text
+        return f"{result.verdict.value} {result.p_fake:.2f}"
 
     def _one_row(self, pad: int) -> bool:
         """Whether the verdict and the meaning of the colours go beside each other."""
