@@ -1,0 +1,1 @@
+"""Findings beside the verdict, each with its limits; none of them can overrule it."""
