@@ -12,6 +12,7 @@ from deepfake_hf.cli.data import app as data_app
 from deepfake_hf.cli.evaluation import calibrate, evaluate
 from deepfake_hf.cli.export import app as export_app
 from deepfake_hf.cli.hub import app as hub_app
+from deepfake_hf.cli.maps import maps_check
 from deepfake_hf.cli.synth import app as synth_app
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(synth_app, name="synth")
 app.command()(evaluate)
 app.command()(calibrate)
+app.command()(maps_check)
 
 
 def _version(asked: bool) -> None:

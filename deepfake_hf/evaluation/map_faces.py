@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import cv2
@@ -62,6 +62,7 @@ def check_face_maps(
     size: FaceCheckSize | None = None,
     seed: int = 0,
     tell: Tell = lambda done, total: None,
+    only: str | None = None,
 ) -> dict[str, Any]:
     """Score every kind that a face branch can give.
 
@@ -71,6 +72,7 @@ def check_face_maps(
         size: How many of them to take for what.
         seed: Of the blends and of random weights.
         tell: Told of (done, total).
+        only: One kind, instead of all.
 
     Returns:
         ``genuine_margins`` (quantiles 5, 50, 95 %) and by kind: figures of half blends as of
@@ -78,17 +80,21 @@ def check_face_maps(
 
     Raises:
         DataError: There is no face.
+        UsageError: The branch can't give ``only``.
     """
     if not faces:
-        raise DataError("maps cannot be scored", "there is no genuine face with landmarks", "give shards with landmarks")
+        raise DataError(
+            "maps cannot be scored", "there is no genuine face with landmarks", "give shards with landmarks"
+        )
     size = size or FaceCheckSize()
     faces = faces[: size.faces]
     half = [half_blend(rgb, points, np.random.default_rng([seed, 1, i])) for i, (rgb, points) in enumerate(faces)]
     whole = [
-        whole_blend(rgb, points, np.random.default_rng([seed, 2, i])) for i, (rgb, points) in enumerate(faces[: size.slow])
+        whole_blend(rgb, points, np.random.default_rng([seed, 2, i]))
+        for i, (rgb, points) in enumerate(faces[: size.slow])
     ]
     margins_half, margins_whole = (branch.score([one.rgb for one in part]) for part in (half, whole))
-    able = makers_of(branch, faces[0][0])
+    able = makers_of(branch, faces[0][0]) if only is None else {(only,): _alone(only)}
     total, done = sum(len(half) if kinds == ACTIVATIONS else min(size.slow, len(half)) for kinds in able), 0
     figures: dict[str, Any] = {}
     for kinds, maker in able.items():
@@ -107,7 +113,8 @@ def check_face_maps(
         for kind in kinds:
             found = summary(trials[kind], random["all weights"].get(kind))
             found["random_head_correlation"] = random["head"].get(kind)
-            found["whole_blends"] = localisation([one for one in wholes[kind] if one.margin >= 0])
+            fakes_whole = localisation([one for one in wholes[kind] if one.margin >= 0])
+            found["whole_blends"] = None if fakes_whole is None else asdict(fakes_whole)
             found["curves"] = curves.get(kind)
             figures[kind] = found
     genuine = branch.score([rgb for rgb, _ in faces])

@@ -77,7 +77,8 @@ def curve_areas(
 ) -> tuple[float, float]:
     """Areas under the deletion and the insertion curve: P(fake) over the share of places taken away or given.
 
-    A good map has a small deletion area (the score falls as soon as its strongest places go) and a large insertion area.
+    A good map has a small deletion area (the score falls as soon as its strongest places go) and a large insertion
+    area.
 
     Args:
         rgb: uint8 (H, W, 3).

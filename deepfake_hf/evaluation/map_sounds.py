@@ -101,6 +101,7 @@ def _random_correlation(branch: Any, kind: str, plants: Sequence[PlantedSound], 
         return None
     other = with_random_weights(branch, seed)
     found = [
-        rank_correlation(*(sound_map(kind, each, plant.waveform).values for each in (branch, other))) for plant in plants
+        rank_correlation(*(sound_map(kind, each, plant.waveform).values for each in (branch, other)))
+        for plant in plants
     ]
     return float(np.mean(found))

@@ -20,8 +20,8 @@ VIEWS: Final = ((1.0, 0.0, 0.0), (1.0, 0.04, 0.022), (1.0, -0.036, -0.027), (1.1
 
 @dataclass(frozen=True)
 class HeatMap:
-    """``values`` float32 in [0, 1], (H, W) of a crop, (T,) of a clip or a sound, or (bands, T); what ``values`` 1 stands
-    for is ``full_scale`` in ``unit``, or, where ``full_scale`` is None, the strongest place of this map."""
+    """``values`` float32 in [0, 1], (H, W) of a crop, (T,) of a clip or a sound, or (bands, T); 1 stands for
+    ``full_scale`` in ``unit``, or, where ``full_scale`` is None, for the strongest place of this map."""
 
     kind: str
     values: Values

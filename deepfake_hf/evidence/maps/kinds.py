@@ -31,7 +31,7 @@ KINDS: Final = {
             "joint_cam",
             PICTURE,
             "Grad-CAM x LayerCAM x gradient",
-            "Places that all three maps call suspicious: features that speak for a fake, there and then, and pixels that "
+            "Places that all three maps find: features that speak for a fake, here and over the face, and pixels that "
             "the score hangs on. It points at places; it does not outline what was changed.",
         ),
         MapKind(

@@ -83,11 +83,13 @@ def _short_windows(branch: Any, sound: Wave) -> HeatMap:
     spans = stretches(len(sound), branch.sampling_rate)
     margins = branch.score([sound[begin:end] for begin, end in spans])
     level = over_time(np.asarray(margins), spans, len(sound), branch.sampling_rate)
-    return HeatMap("short_windows", squashed(level), "logit_fake of short stretches, squashed: 0.5 is 0, 0.9 is 6.6", 1.0)
+    return HeatMap(
+        "short_windows", squashed(level), "logit_fake of short stretches, squashed: 0.5 is 0, 0.9 is 6.6", 1.0
+    )
 
 
 def squashed(margins: NDArray[np.float64]) -> NDArray[np.float32]:
-    """``1 / (1 + exp(-margin / 3))``, in [0, 1]: margins of short stretches scatter widely and P(fake) would be 0 or 1."""
+    """``1 / (1 + exp(-margin / 3))``, in [0, 1]: margins of short stretches scatter widely, P(fake) would be 0 or 1."""
     return (1 / (1 + np.exp(-np.clip(np.asarray(margins, np.float64), -40, 40) / _SOFTNESS))).astype(np.float32)
 
 
