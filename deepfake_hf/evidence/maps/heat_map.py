@@ -31,7 +31,7 @@ class HeatMap:
     @property
     def legend(self) -> str:
         """What the colour bar is headed with."""
-        return self.unit if self.full_scale is None else f"{self.unit}, 1 = {self.full_scale:.2f}"
+        return self.unit if self.full_scale in (None, 1.0) else f"{self.unit}, 1 = {self.full_scale:.2f}"
 
 
 def strongest_is_one(kind: str, raw: NDArray[Any], unit: str, measured: bool = False) -> HeatMap:

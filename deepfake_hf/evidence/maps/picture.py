@@ -48,7 +48,7 @@ def face_map(kind: str, branch: Any, crop: Rgb) -> HeatMap:
     """
     checked_crop(crop)
     makers: dict[str, Callable[[str, Any, Rgb], HeatMap]] = {
-        **dict.fromkeys(("grad_cam", "layer_cam", "joint_cam"), _class_activation),
+        **dict.fromkeys(("joint_cam", "grad_cam", "layer_cam"), _class_activation),
         "smooth_gradient": _smooth_gradient,
         "occlusion": _occlusion,
         "attention_mask": _attention_mask,
@@ -122,7 +122,7 @@ def class_activations(branch: FrameBranch, crop: Rgb) -> dict[str, HeatMap]:
         maps[name] = strongest_is_one(name, total, _RELATIVE)
     gradient = maps.pop("gradient").values
     joint = _smoothed(maps["grad_cam"].values * maps["layer_cam"].values * gradient, height, width)
-    return {**maps, "joint_cam": strongest_is_one("joint_cam", joint, _RELATIVE)}
+    return {**maps, "joint_cam": strongest_is_one("joint_cam", np.sqrt(joint), _RELATIVE)}
 
 
 def _smoothed(grid: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:

@@ -21,6 +21,9 @@ _SPAN_S: Final = 0.75  # of a stretch: chosen on the speakers set aside (docs/ma
 _HOP_S: Final = 0.1
 _SEAM_S: Final = 0.01
 _SOFTNESS: Final = 3.0  # logits
+# The branch in the box, stretches of 0.75 s of the speakers set aside: 95 % of 674 genuine ones lie below it, 80 % of
+# 135 rebuilt ones above.
+_MIDDLE: Final = 2.5  # logits
 Wave = NDArray[np.float32]
 
 
@@ -35,8 +38,8 @@ def sound_map(kind: str, branch: Any, waveform: Wave) -> HeatMap:
             long as it lasts on one core: give it the suspicious part of a long recording.
 
     Returns:
-        Columns of STEP_S from the beginning on. ``short_windows`` has 0.5 where ``logit_fake`` of the stretches is 0,
-        as :func:`squashed`; of the others 1 is ``full_scale``, in logits.
+        Columns of STEP_S from the beginning on. ``short_windows`` is as of :func:`squashed`, on one scale for all
+        sounds; of the others 1 is ``full_scale``, in logits.
 
     Raises:
         UsageError: There is no such kind, this branch can't give it, or the sound is too short or not finite.
@@ -83,14 +86,13 @@ def _short_windows(branch: Any, sound: Wave) -> HeatMap:
     spans = stretches(len(sound), branch.sampling_rate)
     margins = branch.score([sound[begin:end] for begin, end in spans])
     level = over_time(np.asarray(margins), spans, len(sound), branch.sampling_rate)
-    return HeatMap(
-        "short_windows", squashed(level), "logit_fake of short stretches, squashed: 0.5 is 0, 0.9 is 6.6", 1.0
-    )
+    return HeatMap("short_windows", squashed(level), "logit_fake of 0.75 s, squashed: 0.5 is 2.5, 0.9 is 9.1", 1.0)
 
 
 def squashed(margins: NDArray[np.float64]) -> NDArray[np.float32]:
-    """``1 / (1 + exp(-margin / 3))``, in [0, 1]: margins of short stretches scatter widely, P(fake) would be 0 or 1."""
-    return (1 / (1 + np.exp(-np.clip(np.asarray(margins, np.float64), -40, 40) / _SOFTNESS))).astype(np.float32)
+    """``1 / (1 + exp(-(margin - 2.5) / 3))``: 95 % of genuine stretches lie below 0.5. P(fake) would be 0 or 1."""
+    above = (np.asarray(margins, np.float64) - _MIDDLE) / _SOFTNESS
+    return (1 / (1 + np.exp(-np.clip(above, -40, 40)))).astype(np.float32)
 
 
 def _leave_out(branch: Any, sound: Wave) -> HeatMap:
