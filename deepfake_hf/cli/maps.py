@@ -144,7 +144,7 @@ def _pairs(cache: Path, split: str) -> list[SpeechPair]:
         wave_path,
     )
 
-    pairs = []
+    pairs: list[SpeechPair] = []
     for clip in read_clips(cache):
         if clip.split != split or clip.num_samples < 2 * SAMPLING_RATE:
             continue

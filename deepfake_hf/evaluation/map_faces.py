@@ -45,7 +45,7 @@ def _alone(kind: str) -> Maker:
 def makers_of(branch: Any, crop: Rgb) -> dict[tuple[str, ...], Maker]:
     """What this branch can give, tried on a crop: kinds that come together, and their maker."""
     able: dict[tuple[str, ...], Maker] = {}
-    candidates = {ACTIVATIONS: _activations}
+    candidates: dict[tuple[str, ...], Maker] = {ACTIVATIONS: _activations}
     candidates |= {(kind,): _alone(kind) for kind in ("attention_mask", "smooth_gradient", "occlusion")}
     for kinds, maker in candidates.items():
         try:

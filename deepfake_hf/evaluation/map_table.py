@@ -16,7 +16,7 @@ def to_markdown(figures: dict[str, Any]) -> str:
         figures: ``{"kinds": {name: …}}``, each as of :func:`~deepfake_hf.evaluation.map_check.summary` with
             ``weights``.
     """
-    parts = []
+    parts: list[str | None] = []
     for medium, heading in _HEADINGS.items():
         found = {name: figures["kinds"].get(name) for name, kind in KINDS.items() if kind.medium == medium}
         parts.append(f"## {heading}\n")

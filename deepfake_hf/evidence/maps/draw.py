@@ -77,12 +77,12 @@ def crop_place(
 ) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the crop that belongs to a detector's box; as :func:`on_frame`."""
     box = np.asarray(box_xyxy, np.float32)
+    if not (box[2] > box[0] and box[3] > box[1]):
+        raise UsageError(f"the face box {box.tolist()}", "a side is zero or negative", "drop this face")
     if not np.array_equal(box, np.array([0, 0, width, height], np.float32)):
         box = framing.apply(box)
     left, top, right, bottom = (round(float(value)) for value in box)
-    if right <= left or bottom <= top:
-        raise UsageError(f"the face box {box.tolist()}", "a side is zero or negative", "drop this face")
-    return left, top, right, bottom
+    return left, top, max(right, left + 1), max(bottom, top + 1)
 
 
 def frame_overlay(rgb: Rgb, faces: list[tuple[NDArray[np.float32], HeatMap]]) -> Rgb:

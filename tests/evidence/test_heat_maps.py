@@ -95,19 +95,17 @@ def test_class_activation_of_a_mirrored_crop_is_mirrored(branch: FrameBranch) ->
 
 
 def test_class_activation_finds_the_only_place_that_counts(branch: FrameBranch) -> None:
-    """The head reads the mean of the stage's features there: they are made zero but for one corner."""
+    """The stage's features are made zero but for one corner of the crop."""
     layer = branch.model.backbone.get_submodule(
         [info["module"] for info in branch.model.backbone.feature_info if info["reduction"] == 16][-1]
     )
     keep = torch.zeros(1, 1, 4, 4)
     keep[..., 3, 0] = 1
-    handle = layer.register_forward_pre_hook(lambda module, given: None)
     cut = layer.register_forward_hook(lambda module, given, made: made * keep)
     branch.model.config.mirror_average = False
     try:
         values = class_activations(branch, crop())["layer_cam"].values
     finally:
-        handle.remove()
         cut.remove()
         branch.model.config.mirror_average = True
     row, column = np.unravel_index(values.argmax(), values.shape)
@@ -135,7 +133,7 @@ def test_what_a_model_cannot_give_is_said(branch: FrameBranch) -> None:
         face_map("attention_mask", branch, crop())
     with pytest.raises(UsageError, match="--runtime torch"):
         face_map("grad_cam", RedHunter(), crop())
-    with pytest.raises(UsageError, match="choose one of joint_cam"):
+    with pytest.raises(UsageError, match="Choose one of joint_cam"):
         face_map("aura", branch, crop())
     for bad in (crop().astype(np.float32), crop()[..., 0], crop()[:8]):
         with pytest.raises(UsageError, match="face crop"):
@@ -187,8 +185,8 @@ def test_overlay_leaves_what_is_zero_and_draws_a_line() -> None:
     rgb, values = np.full((40, 40, 3), 90, np.uint8), np.zeros((40, 40), np.float32)
     values[10:20, 10:20] = 1
     drawn = overlay(rgb, values)
-    assert (drawn[25:, 25:] == 90).all() and (drawn[10, 10:20] == 255).all() and (drawn[15, 15] != 90).any()
-    with pytest.raises(UsageError, match="resize the map"):
+    assert (drawn[25:, 25:] == 90).all() and (drawn[10, 10:20] > 220).all() and (drawn[15, 15] != 90).any()
+    with pytest.raises(UsageError, match="Resize the map"):
         overlay(rgb, values[:20])
 
 
@@ -251,7 +249,7 @@ def test_what_a_sound_cannot_give_is_said() -> None:
     sound = np.zeros(RATE, np.float32)
     with pytest.raises(UsageError, match="no model on speech statistics"):
         sound_map("band_shares", LoudHunter(), sound)
-    with pytest.raises(UsageError, match="choose one of short_windows"):
+    with pytest.raises(UsageError, match="Choose one of short_windows"):
         sound_map("aura", LoudHunter(), sound)
     for bad, why in ((sound[:1000], "lasts 0.06 s"), (sound.astype(np.float64), "float32"), (sound * np.nan, "finite")):
         with pytest.raises(UsageError, match=why):
