@@ -27,6 +27,7 @@ class MapsOptions:
     bundle: str | None
     out: Path
     record: bool
+    pictures: bool
     seed: int
 
 
@@ -50,13 +51,16 @@ def maps_check(
     record: Annotated[
         bool, typer.Option("--record", help="Also write the figures into the package, where the library reads them.")
     ] = False,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Also draw a map of the project's own portrait and speech sample.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
 ) -> None:
     """Score heat maps on fakes whose changed places are known, beside a blob in the middle that knows nothing.
 
     Exit status: 0 done, 2 bad usage.
     """
-    options = MapsOptions(crops, speech, split, limit, face_model, bundle, out, record, seed)
+    options = MapsOptions(crops, speech, split, limit, face_model, bundle, out, record, pictures, seed)
     with plain_errors():
         _run(options)
 
@@ -66,7 +70,7 @@ def _run(options: MapsOptions) -> None:
     from deepfake_hf.evaluation.map_table import to_markdown
     from deepfake_hf.evidence.maps.kinds import MEASURED, measured_figures
 
-    if options.crops is None and options.speech is None:
+    if options.crops is None and options.speech is None and not options.pictures:
         raise UsageError("maps-check", "there is nothing to score maps on", "give --crops, --speech or both")
     found: dict[str, Any] = {}
     if options.crops is not None:
@@ -74,16 +78,59 @@ def _run(options: MapsOptions) -> None:
     if options.speech is not None:
         found |= _speech(options.speech, options)
     figures = {"kinds": {**(measured_figures()["kinds"] if options.record else {}), **found}}
-    text = json.dumps(figures, indent=1) + "\n"
+    text = json.dumps(rounded(figures), indent=1) + "\n"
     try:
         options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "maps.json").write_text(text, encoding="utf-8")
-        (options.out / "maps.md").write_text(to_markdown(figures), encoding="utf-8")
-        if options.record:
+        if options.pictures:
+            _pictures(options)
+        if found:
+            (options.out / "maps.json").write_text(text, encoding="utf-8")
+            (options.out / "maps.md").write_text(to_markdown(figures), encoding="utf-8")
+        if found and options.record:
             MEASURED.write_text(text, encoding="utf-8")
     except OSError as error:
         raise DataError(f"{options.out} cannot be written", str(error), "name another folder with --out") from error
-    typer.echo(to_markdown(figures), nl=False)
+    typer.echo(to_markdown({"kinds": found}) if found else f"pictures in {options.out}", nl=not found)
+
+
+def rounded(value: Any) -> Any:
+    """The same figures with four decimals."""
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(one) for one in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def _pictures(options: MapsOptions) -> None:
+    """``face.png``: the self-blended portrait; ``sound.png``: the speech sample with a second of it rebuilt."""
+    import numpy as np
+
+    from deepfake_hf.detector import Detector
+    from deepfake_hf.errors import UsageError
+    from deepfake_hf.evaluation.map_plants import rebuilt_stretch
+    from deepfake_hf.evidence.maps.draw import frame_figure, sound_figure
+    from deepfake_hf.evidence.maps.picture import face_map
+    from deepfake_hf.evidence.maps.sound import sound_map
+    from deepfake_hf.faces import crop_face
+    from deepfake_hf.synthesis.examples import SPEECH_RATE, self_blended_portrait, speech_pair
+
+    detector = Detector.from_pretrained(options.bundle)
+    if detector.face_branch is None or detector.speech_branch is None:
+        raise UsageError("--pictures", "this detector lacks the face or the sound branch", "give another --bundle")
+    portrait = self_blended_portrait()
+    faces = detector.face_detector.detect(portrait)
+    if not faces:
+        raise UsageError("--pictures", "no face was found in the portrait", "check the face detector with doctor")
+    box = faces[0].box_xyxy
+    heat = face_map("joint_cam", detector.face_branch, crop_face(portrait, box, 224))
+    frame_figure(portrait, [(box, heat)], "the face").savefig(options.out / "face.png", dpi=110)
+    genuine, fake = speech_pair()
+    plant = rebuilt_stretch(genuine, fake, "griffin_lim", SPEECH_RATE, np.random.default_rng(options.seed))
+    line = sound_map("short_windows", detector.speech_branch, plant.waveform)
+    figure = sound_figure(plant.waveform, SPEECH_RATE, line)
+    figure.suptitle(f"rebuilt: {plant.begin_s:.2f} to {plant.end_s:.2f} s", fontsize=9)
+    figure.savefig(options.out / "sound.png", dpi=110)
 
 
 def _faces(folder: Path, options: MapsOptions) -> dict[str, Any]:

@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from deepfake_hf.evidence.maps.kinds import CLIP, KINDS, PICTURE, SOUND
 
+_INTRO: Final = """# Heat maps, and which of them may be shown
+
+Every kind of map is scored on fakes whose changed places are known, beside a blob in the middle that knows nothing
+about the model. A kind is on by default only where it passed; the library reads that from
+`deepfake_hf/evidence/maps/measured.json`, and a kind that was never measured is off. Made by
+
+```
+deepfake-hf maps-check --crops FACES --speech CACHE --out runs/maps --pictures --record
+```
+
+which is run again whenever the weights change; `runs/maps/maps.md` is this page.
+
+**Pictures.** Genuine DFDC crops of the split named below, each of a video of its own. *Half blends*: a self-blend
+of the face on one side of a line at a random angle and place, the other side genuine, so that the middle of the
+crop is no safe guess. *Whole-face blends* as training draws them: their mask is most of the crop, the middle lies
+in nearly all of them, and no map can beat the blob there by much. **Sound.** Genuine speech of held-out speakers in
+which one second was replaced by the same words from a vocoder (of those that training knows), or, for the map over
+bands, one band of that second. Every recording counts there, whatever its score; of pictures, those that are scored
+fake, and beside them all.
+
+**Figures.** *Pointing*: share of the fakes in which the map's strongest place lies in what was changed. *IoU*: of
+what was changed with as many of the map's strongest places. *Gain*: difference to the blob, with its 95 % interval
+(fakes drawn with replacement). *Random weights*: mean rank correlation of the maps with those of the same net with
+weights drawn again (8 fakes): a map that stays the same shows the picture and not the model. *Deletion*,
+*insertion*: area under P(fake) as the strongest places are blurred first, or come back first (Petsiuk et al. 2018).
+
+**To pass**: pointing of at least 0.7, gains in pointing and in IoU whose intervals lie above 0, and a correlation
+with all weights random of at most 0.5. Layer, views and lengths were chosen on the part of training that is set
+aside.
+
+**What a map does not say.** Outside the strongest places nothing is proven genuine. The maps of faces are relative
+to their own strongest place: a genuine face has one too, so they are worth showing for faces called fake only. A
+map shows what this detector reacts to, on fakes of the kinds above; how well it points at other kinds of fakes is
+not measured.
+"""
 _HEADINGS = {PICTURE: "Maps of a face", CLIP: "Maps of a clip", SOUND: "Maps of a sound"}
 
 
@@ -16,11 +51,13 @@ def to_markdown(figures: dict[str, Any]) -> str:
         figures: ``{"kinds": {name: …}}``, each as of :func:`~deepfake_hf.evaluation.map_check.summary` with
             ``weights``.
     """
-    parts: list[str | None] = []
+    parts: list[str | None] = [_INTRO]
     for medium, heading in _HEADINGS.items():
         found = {name: figures["kinds"].get(name) for name, kind in KINDS.items() if kind.medium == medium}
         parts.append(f"## {heading}\n")
         measured = {name: one for name, one in found.items() if one is not None and one["scored_fake"] is not None}
+        for weights, split in dict.fromkeys((one["weights"], one["split"]) for one in measured.values()):
+            parts.append(f"Weights `{weights}`, split `{split}`.\n")
         if measured:
             parts += [
                 _localisation(measured, "scored_fake"),

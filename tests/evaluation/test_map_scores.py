@@ -103,7 +103,7 @@ def test_a_half_blend_changes_one_side_and_leaves_the_other() -> None:
         change = np.abs(plant.rgb.astype(int) - rgb).sum(2)
         share = plant.changed.mean()
         assert 0.03 < share < 0.5 and plant.rgb.dtype == np.uint8
-        assert change[plant.changed].mean() > 4 * change[~plant.changed].mean()
+        assert change[plant.changed].mean() > 2 * change[~plant.changed].mean()
     again = half_blend(rgb, points, np.random.default_rng(5))
     np.testing.assert_array_equal(again.rgb, plant.rgb)
     assert whole_blend(rgb, points, np.random.default_rng(0)).changed.any()
@@ -167,7 +167,7 @@ def test_the_check_of_faces_runs_on_any_branch_and_makes_a_page() -> None:
     found = check_face_maps(RedBranch(), [(rgb, points)] * 4, size, 0, lambda *now: told.append(now))
     assert set(found["kinds"]) == {"occlusion"} and found["kinds"]["occlusion"]["all"]["n"] == 2
     assert told[-1] == (2, 2)
-    page = to_markdown({"kinds": {"occlusion": {"weights": "w", **found["kinds"]["occlusion"]}}})
+    page = to_markdown({"kinds": {"occlusion": {"weights": "w", "split": "dev", **found["kinds"]["occlusion"]}}})
     assert "## Maps of a sound" in page and "(`grad_cam`) is off: not measured." in page
     with pytest.raises(DataError, match="no genuine face"):
         check_face_maps(RedBranch(), [])
@@ -186,6 +186,7 @@ def test_the_check_of_sounds_passes_a_branch_that_hears_the_stretch() -> None:
     found = check_sound_maps(NoiseBranch(), [SpeechPair(genuine, twin, "noise")] * 8)["kinds"]
     assert set(found) == {"short_windows", "leave_out"}
     assert found["short_windows"]["all"]["pointing"] == 1 and found["short_windows"]["random_correlation"] is None
-    assert "| `short_windows` | 8 | 1.000 |" in to_markdown({"kinds": found})
+    page = to_markdown({"kinds": {name: {"weights": "w", "split": "dev", **one} for name, one in found.items()}})
+    assert "| `short_windows` | 8 | 1.000 |" in page and "Weights `w`, split `dev`." in page
     with pytest.raises(DataError, match="no speech"):
         check_sound_maps(NoiseBranch(), [])
