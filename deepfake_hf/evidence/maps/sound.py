@@ -24,6 +24,7 @@ _SOFTNESS: Final = 3.0  # logits
 # The branch in the box, stretches of 0.75 s of the speakers set aside: 95 % of 674 genuine ones lie below it, and more
 # than 75 % of 135 rebuilt ones above.
 _MIDDLE: Final = 2.5  # logits
+_QUIET: Final = 0.25  # of the louder stretches' level: fainter ones don't count
 Wave = NDArray[np.float32]
 
 
@@ -39,7 +40,7 @@ def sound_map(kind: str, branch: Any, waveform: Wave) -> HeatMap:
 
     Returns:
         Columns of STEP_S from the beginning on. ``short_windows`` is as of :func:`squashed`, on one scale for all
-        sounds; of the others 1 is ``full_scale``, in logits.
+        sounds, and 0 in pauses; of the others 1 is ``full_scale``, in logits.
 
     Raises:
         UsageError: There is no such kind, this branch can't give it, or the sound is too short or not finite.
@@ -72,20 +73,24 @@ def stretches(num_samples: int, rate: int) -> list[tuple[int, int]]:
 
 
 def over_time(
-    values: NDArray[np.float64], spans: list[tuple[int, int]], num_samples: int, rate: int
+    values: NDArray[np.float64], spans: list[tuple[int, int]], num_samples: int, rate: int, empty: float = 0.0
 ) -> NDArray[np.float64]:
-    """At each column the mean of the stretches that cover its middle: (N, …) -> (T, …)."""
+    """At each column the mean of the stretches that cover its middle, ``empty`` where none does: (N, …) -> (T, …)."""
     middles = (np.arange(max(1, int(num_samples / rate / STEP_S))) + 0.5) * STEP_S * rate
     begins, ends = (np.array([span[i] for span in spans]) for i in (0, 1))
     covers = ((middles[:, None] >= begins) & (middles[:, None] < ends)).astype(float)  # (T, N)
     mean = covers @ values.reshape(len(values), -1) / np.maximum(covers.sum(1, keepdims=True), 1)
+    mean[covers.sum(1) == 0] = empty
     return np.asarray(mean.reshape(len(middles), *values.shape[1:]))
 
 
 def _short_windows(branch: Any, sound: Wave) -> HeatMap:
     spans = stretches(len(sound), branch.sampling_rate)
-    margins = branch.score([sound[begin:end] for begin, end in spans])
-    level = over_time(np.asarray(margins), spans, len(sound), branch.sampling_rate)
+    loudness = np.array([float(np.sqrt(np.mean(sound[begin:end].astype(np.float64) ** 2))) for begin, end in spans])
+    heard = loudness >= _QUIET * np.quantile(loudness, 0.9)  # pauses say nothing of the voice
+    spans = [span for span, is_heard in zip(spans, heard, strict=True) if is_heard]
+    margins = np.asarray(branch.score([sound[begin:end] for begin, end in spans]))
+    level = over_time(margins, spans, len(sound), branch.sampling_rate, empty=-np.inf)
     return HeatMap("short_windows", squashed(level), "logit_fake of 0.75 s, squashed: 0.5 is 2.5, 0.9 is 9.1", 1.0)
 
 
