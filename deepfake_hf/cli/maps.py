@@ -103,7 +103,7 @@ def rounded(value: Any) -> Any:
 
 
 def _pictures(options: MapsOptions) -> None:
-    """``face.png``: the self-blended portrait; ``sound.png``: the speech sample with a second of it rebuilt."""
+    """``maps_face.png``: the self-blended portrait; ``maps_sound.png``: the speech sample with a second of it rebuilt."""
     import numpy as np
 
     from deepfake_hf.detector import Detector
@@ -124,13 +124,13 @@ def _pictures(options: MapsOptions) -> None:
         raise UsageError("--pictures", "no face was found in the portrait", "check the face detector with doctor")
     box = faces[0].box_xyxy
     heat = face_map("joint_cam", detector.face_branch, crop_face(portrait, box, 224))
-    frame_figure(portrait, [(box, heat)], "the face").savefig(options.out / "face.png", dpi=110)
+    frame_figure(portrait, [(box, heat)], "the face").savefig(options.out / "maps_face.png", dpi=110)
     genuine, fake = speech_pair()
     plant = rebuilt_stretch(genuine, fake, "griffin_lim", SPEECH_RATE, np.random.default_rng(options.seed))
     line = sound_map("short_windows", detector.speech_branch, plant.waveform)
     figure = sound_figure(plant.waveform, SPEECH_RATE, line)
     figure.suptitle(f"rebuilt: {plant.begin_s:.2f} to {plant.end_s:.2f} s", fontsize=9)
-    figure.savefig(options.out / "sound.png", dpi=110)
+    figure.savefig(options.out / "maps_sound.png", dpi=110)
 
 
 def _faces(folder: Path, options: MapsOptions) -> dict[str, Any]:

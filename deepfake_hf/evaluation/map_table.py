@@ -36,6 +36,14 @@ weights drawn again (8 fakes): a map that stays the same shows the picture and n
 with all weights random of at most 0.5. Layer, views and lengths were chosen on the part of training that is set
 aside.
 
+Layers were first looked at on validation crops, with other draws. Deletion and insertion say little here: blurring
+alone makes this face branch call a crop fake, so that P(fake) stays high throughout. Intervals are of fakes drawn one
+by one; of sound, some come from the same speaker.
+
+![The self-blended portrait under its map](maps_face.png)
+
+![A speech sample with a second rebuilt, and its map over time](maps_sound.png)
+
 **What a map does not say.** Outside the strongest places nothing is proven genuine. The maps of faces are relative
 to their own strongest place: a genuine face has one too, so they are worth showing for faces called fake only. A
 map shows what this detector reacts to, on fakes of the kinds above; how well it points at other kinds of fakes is
