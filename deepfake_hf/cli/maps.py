@@ -103,7 +103,7 @@ def rounded(value: Any) -> Any:
 
 
 def _pictures(options: MapsOptions) -> None:
-    """``maps_face.png``: the self-blended portrait; ``maps_sound.png``: the speech sample with a second of it rebuilt."""
+    """``maps_face.png``: the self-blended portrait; ``maps_sound.png``: the speech sample, a second rebuilt."""
     import numpy as np
 
     from deepfake_hf.detector import Detector
