@@ -12,6 +12,7 @@ from deepfake_hf.cli.data import app as data_app
 from deepfake_hf.cli.evaluation import calibrate, evaluate
 from deepfake_hf.cli.export import app as export_app
 from deepfake_hf.cli.hub import app as hub_app
+from deepfake_hf.cli.maps import maps_check
 from deepfake_hf.cli.reporting import annotate, report, verify
 from deepfake_hf.cli.synth import app as synth_app
 
@@ -34,6 +35,7 @@ app.command()(calibrate)
 app.command()(report)
 app.command()(verify)
 app.command()(annotate)
+app.command()(maps_check)
 
 
 def _version(asked: bool) -> None:

@@ -1,1 +1,2 @@
-"""Evidence beside the verdict: what a file says about its own making. No finding here ever changes a verdict."""
+"""Evidence beside the verdict: what a file says about its own making, and where a model looked. None of it ever changes
+a verdict."""
