@@ -80,7 +80,8 @@ def _layer(model: Any) -> torch.nn.Module:
 
 
 def _pixels(branch: FrameBranch, crops: list[Rgb]) -> Tensor:
-    return branch.processor(crops, return_tensors="pt")["pixel_values"].to(branch.device)
+    pixels: Tensor = branch.processor(crops, return_tensors="pt")["pixel_values"].to(branch.device)
+    return pixels
 
 
 def _class_activation(kind: str, branch: FrameBranch, crop: Rgb) -> HeatMap:
@@ -89,7 +90,8 @@ def _class_activation(kind: str, branch: FrameBranch, crop: Rgb) -> HeatMap:
 
 def _margin(model: Any, pixels: Tensor) -> Tensor:
     logits = model(pixels).logits
-    return (logits[:, 1] - logits[:, 0]).sum()
+    total: Tensor = (logits[:, 1] - logits[:, 0]).sum()
+    return total
 
 
 def class_activations(branch: FrameBranch, crop: Rgb) -> dict[str, HeatMap]:

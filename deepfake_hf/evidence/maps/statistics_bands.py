@@ -56,4 +56,4 @@ def rows_of_bands(num_rows: int) -> NDArray[np.float64]:
     bands = np.nan_to_num(statistics_bands())
     low, high = bands[:, :1], bands[:, 1:]
     common = np.clip(np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1]), 0, None)
-    return common / np.maximum(common.sum(1, keepdims=True), 1e-9)
+    return np.asarray(common / np.maximum(common.sum(1, keepdims=True), 1e-9))
