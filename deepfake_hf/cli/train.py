@@ -117,6 +117,20 @@ def bundle(
 
 
 @app.command()
+def average(
+    models: Annotated[list[Path], typer.Argument(help="Model folders of runs that went on from one another.")],
+    out: Annotated[Path, typer.Option(help="Run folder of the mean.")],
+    share: Annotated[list[float] | None, typer.Option(help="Of each, in order; default: even.")] = None,
+) -> None:
+    """Average the weights of two or more models of one system."""
+    from deepfake_hf.training.average import average_models
+
+    with plain_errors():
+        made = average_models(models, share or [1 / len(models)] * len(models), out)
+    typer.echo(f"saved {made}")
+
+
+@app.command()
 def publish(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     out: Annotated[Path, typer.Option(help="The bundle.")],

@@ -15,6 +15,7 @@ from deepfake_hf.inference.branch import FrameBranch
 from deepfake_hf.labels import REAL
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
 from deepfake_hf.scoring.calibration import NullDistribution, sigmoid
+from deepfake_hf.training.average import AVERAGE
 from deepfake_hf.training.config import flat
 from deepfake_hf.training.face_augmentation import FaceAugmentation
 from deepfake_hf.training.face_data import FaceRow, load_faces
@@ -95,6 +96,10 @@ def _margins(folder: Path, rows: list[FaceRow], degraded: bool = False) -> NDArr
 
 def _recipe(run: Path) -> str:
     """The run's settings in one line, after those of the run that it started from, and how far each came."""
+    if (run / AVERAGE).is_file():
+        facts = json.loads((run / AVERAGE).read_text())
+        parts = zip(facts["shares"], facts["models"], strict=True)
+        return "The mean of " + " and of ".join(f"{share:g} x ({_recipe(Path(m).parent)})" for share, m in parts)
     settings = settings_of(run)
     last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
     fixed = ("data", "out", "start_from", "data.path", "data.source", "then")
