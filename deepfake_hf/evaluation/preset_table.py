@@ -125,8 +125,14 @@ def _onnx(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[float, flo
         nn.init.normal_(heads[-1].weight, std=heads[-1].in_features ** -0.5)
         for norm in (part for part in model.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)):
             norm.momentum = 1.0
+        others = 1 if inputs.get("pixel_values", torch.empty(0)).ndim == 5 else 7  # a clip has many pictures by itself
         with torch.no_grad():
-            model.train()(**{name: torch.cat((value, torch.randn_like(value))) for name, value in inputs.items()})
+            model.train()(
+                **{
+                    name: torch.cat((value, *(torch.randn_like(value) for _ in range(others))))
+                    for name, value in inputs.items()
+                }
+            )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         difference = export_onnx(model, path, "measured")
