@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -48,8 +49,8 @@ class Work:
     others: tuple[Source, ...] = ()
 
 
-class FaceMaker:
-    """Reads pictures and clips, follows a face, writes fakes, masks and twins. Subclasses say what is changed.
+class FaceReader:
+    """Reads pictures and clips, follows a face, and writes genuine twins.
 
     Args:
         find_faces: Finds faces and landmarks.
@@ -61,9 +62,44 @@ class FaceMaker:
         self.options = options
         self._paths: dict[str, FacePath] = {}
 
+    def twin(self, source: Source, folder: Path, tell: Tell) -> Path:
+        """The genuine medium through the same encoder."""
+        info = _need_pictures(source.path)
+        if info.kind is MediaKind.IMAGE:
+            Image.fromarray(read_image(source.path).rgb).save(folder / "genuine.png")
+            return folder / "genuine.png"
+        change_clip(
+            read_frames(source.path, EveryNth(1), info=info),
+            info.fps,
+            folder / "genuine.mp4",
+            sound_from=source.path if info.num_audio_streams else None,
+            until_s=self.options.until_s,
+            crf=self.options.crf,
+            tell=tell,
+        )
+        return folder / "genuine.mp4"
+
+    def faces_of(self, path: str, info: MediaInfo, tell: Tell) -> FacePath:
+        """The chosen face in every frame; a picture is a clip of one frame."""
+        if path not in self._paths:
+            if len(self._paths) >= _KEPT_PATHS:
+                self._paths.pop(next(iter(self._paths)))
+            if info.kind is MediaKind.IMAGE:
+                _, points = choose_face(self.find_faces(read_image(path).rgb), self.options.face, path)
+                self._paths[path] = FacePath(np.zeros(1), points[None], 1)
+            else:
+                self._paths[path] = follow_face(
+                    path, self.find_faces, self.options.face, info=info, until_s=self.options.until_s, tell=tell
+                )
+        return self._paths[path]
+
+
+class FaceMaker(FaceReader, ABC):
+    """Writes fakes and masks of one file at a time. Subclasses say what is changed."""
+
+    @abstractmethod
     def work(self, job: Job, faces: FacePath, rng: np.random.Generator) -> Work:
         """What is to be done with the face that was followed."""
-        raise NotImplementedError
 
     def make(self, job: Job, folder: Path, rng: np.random.Generator, tell: Tell) -> Made:
         """Change the face of a picture (to a png) or of a clip (to an mp4)."""
@@ -96,37 +132,6 @@ class FaceMaker:
             crf=self.options.crf,
             tell=tell,
         )
-
-    def twin(self, source: Source, folder: Path, tell: Tell) -> Path:
-        """The genuine medium through the same encoder."""
-        info = _need_pictures(source.path)
-        if info.kind is MediaKind.IMAGE:
-            Image.fromarray(read_image(source.path).rgb).save(folder / "genuine.png")
-            return folder / "genuine.png"
-        change_clip(
-            read_frames(source.path, EveryNth(1), info=info),
-            info.fps,
-            folder / "genuine.mp4",
-            sound_from=source.path if info.num_audio_streams else None,
-            until_s=self.options.until_s,
-            crf=self.options.crf,
-            tell=tell,
-        )
-        return folder / "genuine.mp4"
-
-    def faces_of(self, path: str, info: MediaInfo, tell: Tell) -> FacePath:
-        """The chosen face in every frame; a picture is a clip of one frame."""
-        if path not in self._paths:
-            if len(self._paths) >= _KEPT_PATHS:
-                self._paths.pop(next(iter(self._paths)))
-            if info.kind is MediaKind.IMAGE:
-                _, points = choose_face(self.find_faces(read_image(path).rgb), self.options.face, path)
-                self._paths[path] = FacePath(np.zeros(1), points[None], 1)
-            else:
-                self._paths[path] = follow_face(
-                    path, self.find_faces, self.options.face, info=info, until_s=self.options.until_s, tell=tell
-                )
-        return self._paths[path]
 
 
 class SelfBlendMaker(FaceMaker):

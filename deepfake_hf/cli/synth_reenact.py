@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_hf.cli.synth_faces import FaceMaker, FaceOptions, Work, clip_details, first_usable
+from deepfake_hf.cli.synth_faces import FaceOptions, FaceReader, clip_details, first_usable
 from deepfake_hf.cli.synth_run import Job, Made, Source, Tell, candidates
 from deepfake_hf.errors import MediaError
 from deepfake_hf.media import EveryNth, probe, read_frames, read_image
@@ -49,7 +49,7 @@ class _Driver:
         return None if points is None or motion is None else (self._now.rgb, points, motion)
 
 
-class ReenactMaker(FaceMaker):
+class ReenactMaker(FaceReader):
     """A face with the expression of one of the drivers, and with the driver's sound where asked for.
 
     Args:
@@ -107,9 +107,6 @@ class ReenactMaker(FaceMaker):
         )
         details = {"strength": self._strength, "sound_from": sounding.path, **clip_details(report, faces)}
         return Made(folder / "fake.mp4", details, (source,), folder / "mask.mkv")
-
-    def work(self, job: Job, faces: FacePath, rng: np.random.Generator) -> Work:
-        raise NotImplementedError("a reenactment reads two files side by side: make does all")
 
     def _load(self, source: Source) -> _Driver:
         if source.path not in self._loaded:

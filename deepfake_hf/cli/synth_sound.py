@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,12 +34,12 @@ class SoundWork:
     end_s: float | None = None
 
 
-class SoundMaker:
+class SoundMaker(ABC):
     """Reads sound files and the sound of videos as one channel, writes flac, or the video with the new sound."""
 
+    @abstractmethod
     def work(self, job: Job, track: AudioTrack, rng: np.random.Generator) -> SoundWork:
         """What becomes of the sound."""
-        raise NotImplementedError
 
     def original(self, path: str, info: MediaInfo) -> AudioTrack:
         """The genuine sound as fake and twin start from it."""

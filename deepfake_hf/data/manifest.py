@@ -163,6 +163,26 @@ def missing_files(rows: Iterable[ManifestRow]) -> list[str]:
     return [path for path in dict.fromkeys(row.path for row in rows) if not os.path.isfile(path)]
 
 
+def present_rows(
+    manifest: str | os.PathLike[str], split: str | None = None, what: str = "files", mend: str = "check the paths"
+) -> list[ManifestRow]:
+    """The rows of a manifest, or of one split of it, all of whose files are there.
+
+    Args:
+        manifest: CSV or parquet.
+        split: None for all rows.
+        what: The files are called in the message.
+        mend: How it is mended.
+
+    Raises:
+        DataError: The manifest is bad, or files are missing; counts them and names the first.
+    """
+    rows = [row for row in read_manifest(manifest) if split in (None, row.split)]
+    if gone := missing_files(rows):
+        raise DataError(f"{len(gone)} {what} of {manifest} are missing", f"the first is {gone[0]}", mend)
+    return rows
+
+
 def _fields(row: ManifestRow, folder: Path) -> dict[str, Any]:
     full = Path(os.path.abspath(row.path))
     shown = full.relative_to(folder) if full.is_relative_to(folder) else full

@@ -73,20 +73,30 @@ def join_streams(
 def _packets(
     container: InputContainer, stream: VideoStream | AudioStream, place: int, until_s: float | None
 ) -> Iterator[tuple[float, int, Packet[Any]]]:
-    """Packets with their time in seconds from the container's start, which becomes their timestamp's zero."""
-    tick = stream.time_base
-    assert tick is not None  # the demuxer sets it
-    shift = round(origin_s(container) / tick)
     try:
-        for packet in container.demux(stream):
-            if packet.dts is None or not packet.size:
-                continue
-            packet.dts -= shift
-            if packet.pts is not None:
-                packet.pts -= shift
-            time_s = float(packet.dts * tick)
+        for time_s, packet in packets_from_zero(container, stream):
             if until_s is not None and time_s >= until_s:
                 return
             yield time_s, place, packet
     except av.FFmpegError as error:
         raise MediaError(container.name or "a medium", f"it breaks off ({error})", "copy it again") from error
+
+
+def packets_from_zero(
+    container: InputContainer, stream: VideoStream | AudioStream
+) -> Iterator[tuple[float, Packet[Any]]]:
+    """Packets with their time in seconds from the container's start, which becomes their timestamp's zero.
+
+    Raises:
+        av.FFmpegError: The file breaks off.
+    """
+    tick = stream.time_base
+    assert tick is not None  # the demuxer sets it
+    shift = round(origin_s(container) / tick)
+    for packet in container.demux(stream):
+        if packet.dts is None or not packet.size:
+            continue
+        packet.dts -= shift
+        if packet.pts is not None:
+            packet.pts -= shift
+        yield float(packet.dts * tick), packet

@@ -15,7 +15,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 
 from deepfake_hf.media.container import decoded, main_audio, open_container, origin_s
-from deepfake_hf.media.remux import COPIED_SOUND
+from deepfake_hf.media.remux import COPIED_SOUND, packets_from_zero
 
 _FALLBACK_RATE: Final = 48_000
 
@@ -98,16 +98,9 @@ def _at(frame: AudioFrame, sample: int, rate: int) -> AudioFrame:
 
 
 def _copied(origin: InputContainer, stream: AudioStream, copy: Any) -> Iterator[tuple[float, Any]]:
-    tick = stream.time_base or Fraction(1, 1000)
-    shift = round(origin_s(origin) / tick)
     try:
-        for packet in origin.demux(stream):
-            if packet.dts is None or not packet.size:
-                continue
-            packet.dts -= shift
-            if packet.pts is not None:
-                packet.pts -= shift
+        for time_s, packet in packets_from_zero(origin, stream):
             packet.stream = copy
-            yield float(packet.dts * tick), packet
+            yield time_s, packet
     except av.FFmpegError:
         return  # the analysis says that it breaks off

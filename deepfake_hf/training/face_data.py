@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepfake_hf.data import missing_files, read_manifest
+from deepfake_hf.data import present_rows
 from deepfake_hf.errors import DataError
 from deepfake_hf.faces import Framing
 from deepfake_hf.hub.bundle import open_bundle
@@ -107,9 +107,7 @@ def manifest_faces(manifest: str | Path, split: str) -> list[FaceRow]:
     Raises:
         DataError: The manifest is bad, or crops are missing; names the first.
     """
-    rows = [row for row in read_manifest(manifest) if row.split == split]
-    if gone := missing_files(rows):
-        raise DataError(f"{len(gone)} crops of {manifest} are missing", f"the first is {gone[0]}", "make them again")
+    rows = present_rows(manifest, split, "crops", "make them again")
     return [FaceRow(Path(row.path), row.label, row.source or row.path, None, row.method) for row in rows]
 
 

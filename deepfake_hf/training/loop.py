@@ -93,7 +93,7 @@ class Run:
     def __init__(self, config: TrainConfig, stage: Stage, accelerator: Accelerator, resume: bool = False) -> None:
         self.config, self.stage, self.accelerator = config, stage, accelerator
         self.folder, self.loop = Path(config.out), config.loop
-        self.steps = self.loop.steps or (self.loop.epochs or 1) * stage.steps_per_epoch
+        self.steps = stage.steps
         self.every = self.loop.evaluate_every or stage.steps_per_epoch
         if resume:
             check_resumable(self.folder, config)

@@ -56,10 +56,9 @@ def publish_run(run: Path, out: Path, name: str | None = None) -> Bundle:
             "give the manifest a split test",
         )
     model = type(stage.model).from_pretrained(run / "model", dtype=torch.float32).eval()
-    step = max(0, (config.loop.steps or 1) - 1)
 
     def margins(held: HeldOut) -> NDArray[np.float64]:
-        return stage.score(model, held.items, step)
+        return stage.score(model, held.items, stage.steps - 1)
 
     null = fit_branch(model, margins(stage.dev), stage.dev.labels)
     scale, bias = (model.config.calibration[key] for key in ("scale", "bias"))

@@ -45,10 +45,10 @@ class TwinStage(Stage):
         self.model, self.extractor = start_of_run(config, ("audio",))
         twins = read_twins(data.path, "train", leave_out)
         self.steps_per_epoch = max(1, len(twins) // data.batch)
-        steps = config.loop.steps or (config.loop.epochs or 1) * self.steps_per_epoch
+        ramp = (round(_RAMP[0] * self.steps), round(_RAMP[1] * self.steps))
         self.sampler = TwinSampler(
             twins, config.seed, data.window_s, _P_CODEC, _P_AUGMENT,
-            (round(_RAMP[0] * steps), round(_RAMP[1] * steps)), _EXCLUDED, _P_REBUILD, leave_out != "griffin_lim",
+            ramp, _EXCLUDED, _P_REBUILD, leave_out != "griffin_lim",
         )  # fmt: skip
         items = [(item, name) for item in read_twins(data.path, "dev", leave_out) for name in item.waves]
         labels = np.array([REAL if name == GENUINE else FAKE for _, name in items], np.int64)

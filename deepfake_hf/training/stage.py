@@ -73,6 +73,11 @@ class Stage(ABC):
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
 
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return self.config.loop.steps or (self.config.loop.epochs or 1) * self.steps_per_epoch
+
     @abstractmethod
     def units(self, step: int) -> Sequence[Hashable]:
         """Keys of a step's units."""

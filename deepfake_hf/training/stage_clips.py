@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from deepfake_hf.data import missing_files, read_manifest
+from deepfake_hf.data import present_rows
 from deepfake_hf.errors import DataError, UsageError
 from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.processing import ClipVideoProcessor
@@ -43,9 +43,7 @@ def read_tracks(manifest: str | Path, split: str) -> list[Track]:
     Raises:
         DataError: The manifest is bad, or crops are missing.
     """
-    rows = [row for row in read_manifest(manifest) if row.split == split]
-    if gone := missing_files(rows):
-        raise DataError(f"{len(gone)} crops of {manifest} are missing", f"the first is {gone[0]}", "make them again")
+    rows = present_rows(manifest, split, "crops", "make them again")
     folders: dict[tuple[str, int], list[Any]] = {}
     for row in sorted(rows, key=lambda row: row.path):
         folders.setdefault((str(Path(row.path).parent), row.label), []).append(row)

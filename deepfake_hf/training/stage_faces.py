@@ -89,7 +89,7 @@ class FaceStage(CropStage):
             labels, methods = [row.label for row in self.rows], [row.method for row in self.rows]
             self.order = BalancedOrder(labels, methods, data.balance, data.batch, config.seed)
         self.steps_per_epoch = self.order.steps_per_epoch
-        self.seen = self.look(config.loop.steps or (config.loop.epochs or 1) * self.steps_per_epoch)
+        self.seen = self.look(self.steps)
 
     def units(self, step: int) -> Sequence[tuple[int, int, int]]:
         chosen, data = self.order(step), self.config.data

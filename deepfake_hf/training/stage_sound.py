@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from deepfake_hf.data import ManifestRow, missing_files, read_manifest
+from deepfake_hf.data import ManifestRow, present_rows
 from deepfake_hf.errors import DataError, UsageError
 from deepfake_hf.media import probe, read_audio
 from deepfake_hf.models.presets import PRESETS
@@ -46,11 +46,7 @@ class SoundStage(Stage):
         self.augmentation = adjusted(SpeechAugmentation.none(), data.augment, "data.augment")
         if data.mask_share and PRESETS[config.preset].kind == "waveform":
             raise UsageError("data.mask_share", f"{config.preset} hears waves, no spectrograms", "leave it at 0")
-        rows = read_manifest(data.path)
-        if gone := missing_files(rows):
-            raise DataError(
-                f"{len(gone)} files of {data.path} are missing", f"the first is {gone[0]}", "check the paths"
-            )
+        rows = present_rows(data.path)
         self.rows = [row for row in rows if row.split == "train"]
         parts = {name: [row for row in rows if row.split == name] for name in ("validation", "test")}
         self.dev = self._held("validation", parts["validation"]).sample(data.dev_limit)

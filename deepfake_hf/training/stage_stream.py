@@ -116,7 +116,7 @@ class StreamStage(CropStage):
             raise DataError(f"the part 'train' of {data.path} is empty", "no row belongs to it", "check the splits")
         self.dev, self.report = self._held("dev"), self._held("validation")
         self.steps_per_epoch = max(1, self.num_rows // data.batch)
-        self.seen = self.look(config.loop.steps or (config.loop.epochs or 1) * self.steps_per_epoch)
+        self.seen = self.look(self.steps)
 
     def _held(self, part: str) -> HeldOut:
         """The first ``dev_limit`` rows of a part."""

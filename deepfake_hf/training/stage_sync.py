@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from deepfake_hf.data import missing_files, read_manifest
+from deepfake_hf.data import present_rows
 from deepfake_hf.errors import DataError, UsageError
 from deepfake_hf.faces import load_face_detector
 from deepfake_hf.labels import FAKE, REAL
@@ -50,11 +50,7 @@ class SyncStage(Stage):
                 f"{net.num_frames} frames last {STEPS_PER_FRAME * net.num_frames} steps",
                 "change both together",
             )
-        rows = read_manifest(data.path)
-        if gone := missing_files(rows):
-            raise DataError(
-                f"{len(gone)} films of {data.path} are missing", f"the first is {gone[0]}", "check the paths"
-            )
+        rows = present_rows(data.path, what="films")
         cache, detector = Path(data.path).with_suffix(".sync"), load_face_detector("centerface")
         low, high = (round(seconds * FRAMES_PER_SECOND) for seconds in data.shift_s)
         self.shifts = [shift for shift in range(-high, high + 1) if abs(shift) >= max(low, 1)]

@@ -45,7 +45,7 @@ class TripletStage(CropStage):
         self.by_label = _by_label(rows)
         self.dev, self.report = self._held(dev), self._held(report)
         self.steps_per_epoch = max(1, len(rows) // (3 * config.data.batch))
-        self.seen = self.look(config.loop.steps or (config.loop.epochs or 1) * self.steps_per_epoch)
+        self.seen = self.look(self.steps)
 
     def _held(self, held: HeldOut) -> HeldOut:
         """As many triplets as crops; an interval draws the anchors' sources."""

@@ -62,6 +62,8 @@ def test_a_batch_holds_pairs_and_fakes_of_the_same_faces(data: Path, tmp_path: P
         assert {rows[i].source for i in reals} == {rows[i].source for i in fakes}
         assert {*blends, *rebuilt} <= set(reals)
     assert again.units(5) == stage.units(5) != stage.units(4)
+    by_epochs = build_stage(tiny(data, tmp_path, *mix, "loop.steps=null", "loop.epochs=3"))
+    assert stage.steps == 4 and by_epochs.steps == 3 * by_epochs.steps_per_epoch
     with pytest.raises(DataError, match="sources have genuine and fake"):
         PairOrder(rows, 99, seed=1)
     with pytest.raises(UsageError, match="neither a folder nor one of the autoencoders"):
