@@ -60,6 +60,14 @@ def reconstruct_face(rgb: Rgb, landmarks_xy: Points, model: Reconstructor, size:
     return out, whole_mask
 
 
+def reconstruct_picture(rgb: Rgb, model: Reconstructor) -> Rgb:
+    """Send a whole picture through an autoencoder at its own size, as a generated picture has a decoder's traces
+    everywhere: uint8 (H, W, 3) to the same. Sides are padded to multiples of 8 by reflection, and cut again."""
+    height, width = rgb.shape[:2]
+    padded = cv2.copyMakeBorder(rgb, 0, -height % 8, 0, -width % 8, cv2.BORDER_REFLECT)
+    return np.ascontiguousarray(_through(padded, model)[:height, :width])
+
+
 def own_size(landmarks_xy: Points, model: Reconstructor) -> int:
     """The side at which a face goes through at about its own size: a multiple of 8, from the net's side to twice it."""
     scale = float(np.hypot(*similarity_transform(points5(landmarks_xy), _places())[:, 0]))  # net's squares a pixel
@@ -77,14 +85,18 @@ def _places() -> Points:
     return np.asarray((MEAN_LANDMARKS5 - 0.5) * _FILL + (0.5, 0.5 + _LOWER), np.float32)
 
 
-@torch.inference_mode()
 def _rebuild(rgb: Rgb, matrix: NDArray[np.float64], size: int, model: Reconstructor) -> Rgb:
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 0.5:  # bilinear sampling would skip pixels: blur what is finer than the new pixels first
         rgb = cv2.GaussianBlur(rgb, (0, 0), 0.4 / scale).astype(np.uint8, copy=False)
     crop = cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return _through(np.asarray(crop, np.uint8), model)
+
+
+@torch.inference_mode()
+def _through(rgb: Rgb, model: Reconstructor) -> Rgb:
     device = next(model.parameters()).device
-    pixels = torch.from_numpy(crop).permute(2, 0, 1)[None].float().to(device) / 255  # (1, 3, S, S)
+    pixels = torch.from_numpy(rgb).permute(2, 0, 1)[None].float().to(device) / 255  # (1, 3, H, W)
     made = model(pixels)[0].clamp(0, 1).mul(255).round().byte()
     return np.ascontiguousarray(made.permute(1, 2, 0).cpu().numpy())
 

@@ -46,6 +46,7 @@ class DataConfig:
         self_blends: Genuine items of a step that are in it self-blended, too.
         rebuilds: Genuine items of a step that are in it sent through an autoencoder, too.
         rebuilders: Those autoencoders, by name in the box or by folder; empty takes all in the box.
+        rebuild_whole: Share of the rebuilt crops that are so whole, as generated pictures are, not the face alone.
         budget: Frames or seconds of a step, padding included, instead of ``batch``: items of like length stand
             together.
         sizes: Sides of crops in pixels, each as (share of the steps at which it ends, side); ``ladder`` takes two
@@ -70,6 +71,7 @@ class DataConfig:
     self_blends: NonNegativeInt = 0
     rebuilds: NonNegativeInt = 0
     rebuilders: tuple[str, ...] = ()
+    rebuild_whole: NonNegativeFloat = 0.0
     budget: PositiveFloat | None = None
     sizes: Literal["ladder"] | tuple[tuple[float, int], ...] | None = None
     strong_share: NonNegativeFloat = 0.0
@@ -357,6 +359,7 @@ def _check(config: TrainConfig) -> None:
     for key, limit in (
         ("data.strong_share", 1.0),
         ("data.mask_share", 1.0),
+        ("data.rebuild_whole", 1.0),
         ("loop.ema_decay", 1.0),
         ("schedule.warmup", 1.0),
     ):

@@ -54,7 +54,7 @@ class FaceSettings:
     jpeg_quality: tuple[int, int] = (40, 95)  # the last is not drawn
     p_cut_out: float = 0.05
     cut_out_share: tuple[float, float] = (0.1, 0.3)  # of the height, a square
-    p_h264: float = 0.0  # of clips only
+    p_h264: float = 0.0  # of a picture as a key frame, of a clip whole
     h264_crf: tuple[int, int] = (23, 41)  # the last is not drawn
 
     def __post_init__(self) -> None:
@@ -118,13 +118,16 @@ class FaceAugmentation:
         done = []
         for frame in frames:
             rng.bit_generator.state = state
-            done.append(self(frame, rng))
+            done.append(self._changed(frame, rng))
         chosen = self.settings
         if chosen.p_h264 and rng.random() < chosen.p_h264 and len({frame.shape for frame in done}) == 1:
             return list(h264_roundtrip(np.stack(done), int(rng.integers(*chosen.h264_crf))))
         return done
 
     def __call__(self, rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        return self.clip([rgb], rng)[0]
+
+    def _changed(self, rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
         chosen = self.settings
         height, width = rgb.shape[:2]
         if rng.random() < chosen.p_flip:

@@ -24,7 +24,7 @@ from deepfake_hf.hub.bundle import open_bundle
 from deepfake_hf.inference.landmarks import LandmarkFinder
 from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.processing.image_processing_face import normalised_crop
-from deepfake_hf.synthesis.reconstruct import own_size, reconstruct_face
+from deepfake_hf.synthesis.reconstruct import own_size, reconstruct_face, reconstruct_picture
 from deepfake_hf.synthesis.reconstructor import Reconstructor, find_reconstructor, load_reconstructor
 from deepfake_hf.synthesis.self_blend import self_blend
 from deepfake_hf.training.config import adjusted
@@ -144,6 +144,7 @@ class Look:
         source_scale: Every crop is first reduced to a share of its side drawn from here (low, high) and a little
             blurred, before fakes are made of it, so that the blocks of stored JPEG pictures tell no fake.
         rebuilders: Autoencoders that crops are rebuilt by, by name or folder.
+        rebuild_whole: Share of those crops that are rebuilt whole, not the face alone.
     """
 
     sizes: tuple[tuple[int, int], ...]
@@ -154,6 +155,7 @@ class Look:
     augment: Mapping[str, Any] = field(default_factory=dict)
     source_scale: tuple[float, float] | None = None
     rebuilders: tuple[str, ...] = ()
+    rebuild_whole: float = 0.0
 
     @functools.cached_property
     def _augmentations(self) -> tuple[FaceAugmentation, FaceAugmentation]:
@@ -179,7 +181,10 @@ class Look:
         elif kind == REBUILT and row.landmarks_xy is not None:
             model = _rebuilder(self.rebuilders[int(rng.integers(len(self.rebuilders)))])
             # at the crop's own size: the decoder's traces are to be learnt, not that it blurs
-            rgb = reconstruct_face(rgb, row.landmarks_xy, model, own_size(row.landmarks_xy, model))[0]
+            if self.rebuild_whole and rng.random() < self.rebuild_whole:
+                rgb = reconstruct_picture(rgb, model)
+            else:
+                rgb = reconstruct_face(rgb, row.landmarks_xy, model, own_size(row.landmarks_xy, model))[0]
             label = FAKE
         mild, strong = self._augmentations
         augment = strong if rng.random() < self.strong_share else mild

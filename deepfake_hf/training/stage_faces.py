@@ -57,7 +57,8 @@ class CropStage(Stage):
         for name in rebuilders:
             find_reconstructor(name)  # refused now rather than in a worker
         face_augmentations(data.augment)  # likewise
-        return Look(sizes, mean, std, self.config.seed, data.strong_share, data.augment, data.source_scale, rebuilders)
+        chosen = (data.strong_share, data.augment, data.source_scale, rebuilders, data.rebuild_whole)
+        return Look(sizes, mean, std, self.config.seed, *chosen)
 
     def score(self, model: PreTrainedModel, items: Sequence[FaceRow], step: int) -> NDArray[np.float64]:
         return score_rows(model, items, self.seen.size_at(step), self.processor)
@@ -72,7 +73,8 @@ class FaceStage(CropStage):
     """Crops of a folder of shards or of a manifest; see ``DataConfig`` for how a batch is composed."""
 
     uses: ClassVar[frozenset[str]] = data_options(
-        "source path balance batch self_blends rebuilds rebuilders sizes strong_share augment source_scale dev_limit"
+        "source path balance batch self_blends rebuilds rebuilders rebuild_whole sizes strong_share augment source_scale "
+        "dev_limit"
     ) | {"loss.blend_weight"}
 
     def __init__(self, config: TrainConfig) -> None:

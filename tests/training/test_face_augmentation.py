@@ -64,12 +64,14 @@ def test_every_frame_of_a_clip_gets_the_same_draw(settings: FaceSettings) -> Non
         assert rng.random() == single.random()  # the generator goes on as after one frame
 
 
-def test_h264_is_for_clips() -> None:
+def test_h264_of_clips_and_of_single_pictures() -> None:
     augment = FaceAugmentation(settings=replace(NOTHING, p_h264=1.0, h264_crf=(40, 41)))
     frames = np.stack([face(0), face(1), face(2)])
     coded = np.stack(augment.clip(frames, np.random.default_rng(0)))
     assert coded.shape == frames.shape and 1 < np.abs(coded.astype(int) - frames).mean() < 40
-    assert np.array_equal(augment(face(0), np.random.default_rng(0)), face(0))
+    alone = augment(face(0), np.random.default_rng(0))
+    assert np.array_equal(alone, augment.clip([face(0)], np.random.default_rng(0))[0])
+    assert 1 < np.abs(alone.astype(int) - face(0)).mean() < 40
     sizes = [face(0), face(1)[:48]]  # such frames make no film
     assert all(map(np.array_equal, augment.clip(sizes, np.random.default_rng(0)), sizes))
 
