@@ -182,6 +182,26 @@ def results(
     path.write_text(json.dumps({**json.loads(path.read_text()), "whole_media": counts}, indent=2) + "\n")
 
 
+@app.command()
+def unseen(
+    models: Annotated[list[Path], typer.Argument(help="Folders of frame models.")],
+    faces: Annotated[Path, typer.Option("--data", help="Folder of the parquet shards.")] = Path("../shared/data/faces"),
+    seen: Annotated[str, typer.Option(help="Kinds that training had, joined by semicolons.")] = "DFDC; self-blend",
+    count: Annotated[int, typer.Option(help="Crops of a kind at most.")] = 250,
+    split: Annotated[str, typer.Option(help="validation, or dev to choose by.")] = "validation",
+    threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
+    out: Path = Path("docs/unseen.md"),
+) -> None:
+    """Measure face models on kinds of fakes, in training or not, clean and worn, and write a page."""
+    from deepfake_hf.training.run import set_threads
+    from deepfake_hf.training.unseen import write_unseen
+
+    set_threads(threads)
+    with plain_errors():
+        write_unseen(models, faces, out, [name.strip() for name in seen.split(";")], count, split)
+    typer.echo(f"wrote {out}")
+
+
 def main() -> None:
     """Entry point of ``train.py``."""
     app()
