@@ -1,4 +1,4 @@
-"""What varies between speakers, cameras and rooms and says nothing of sync: framing, light, level, tone of the sound."""
+"""What varies between speakers, cameras and rooms and says nothing of sync: framing, light, level, tone."""
 
 from __future__ import annotations
 
