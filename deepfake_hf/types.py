@@ -76,8 +76,8 @@ class SyncCurve:
 
     ``offsets_ms`` int64 (31,), positive where the sound comes too early; ``distances`` float64 (31,), means over the
     spoken windows; ``shuffled_low`` and ``shuffled_high`` between which 90 % of shuffled sounds lie there;
-    ``confidence`` the median of ``distances`` minus their minimum; ``p_value`` the share of shuffled sounds, each at its
-    own best offset, whose confidence is as large.
+    ``confidence`` the median of ``distances`` minus their minimum; ``p_value`` the share of shuffled sounds, each at
+    its own best offset, whose confidence is as large.
     """
 
     offsets_ms: NDArray[np.int64]

@@ -48,8 +48,10 @@ def sync_curve(table: Table, spoken: NDArray[np.bool_], shuffles: int = SHUFFLES
             f"{len(columns)} spoken windows", f"an offset has fewer than {LEAST_PAIRS} pairs", "give a longer clip"
         )
     rng = np.random.default_rng(seed)
-    own = np.nanmean(padded[rows, columns], axis=1)  # (31,)
-    others = np.stack([np.nanmean(padded[rows, shuffled(columns, rng)], axis=1) for _ in range(shuffles)])
+    # every chosen column has sound, so that what is missing is missing by row, whatever the order
+    pairs, present = np.isfinite(padded[rows, columns]).sum(1), np.nan_to_num(padded)
+    own = present[rows, columns].sum(1) / pairs  # (31,)
+    others = np.stack([present[rows, shuffled(columns, rng)].sum(1) / pairs for _ in range(shuffles)])
     confidence = float(np.median(own) - own.min())
     reached = int((np.median(others, axis=1) - others.min(1) >= confidence).sum())
     low, high = np.quantile(others, (0.05, 0.95), axis=0)

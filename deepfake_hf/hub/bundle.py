@@ -86,7 +86,13 @@ def find_folder(source: str | Path | None, revision: str | None = None, token: s
 def lip_sync_in(folder: Path) -> Path | None:
     """The lip-sync net of a bundle's folder; None where there is none."""
     held = folder / LIP_SYNC
-    return held if (held / "config.json").is_file() and (held / "model.safetensors").is_file() else None
+    return held if is_lip_sync(held) else None
+
+
+def is_lip_sync(folder: Path) -> bool:
+    """Whether a folder holds a net with its processor, as ``train.py sync`` writes it."""
+    names = ("config.json", "model.safetensors", "preprocessor_config.json")
+    return all((folder / name).is_file() for name in names)
 
 
 def open_bundle(

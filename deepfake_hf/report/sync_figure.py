@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 _P: Final = LIGHT
 CAPTION: Final = (
     "Mean distance between what the net makes of lips and of sound, in its own unit, for each offset in milliseconds: "
-    "right of 0 the sound comes too early, left of 0 too late. The grey band holds 90 % of what the same sound gives in "
-    "shuffled order. The net has learned from one speaker; a curve that stays in the band proves nothing."
+    "right of 0 the sound comes too early, left of 0 too late. The grey band holds 90 % of what the same sound gives "
+    "in shuffled order. The net has learned from one speaker; a curve that stays in the band proves nothing."
 )
 
 

@@ -112,7 +112,7 @@ class SyncStage(Stage):
         clip = self.clips["train"][index]
         frame, shift = self._draw(clip, rng)
         look = varied_look(clip.mouths[frame : frame + self.model.config.num_frames], rng)
-        lift = cepstral_lift(clip.cepstra, rng)
+        lift = torch.from_numpy(cepstral_lift(clip.cepstra, rng))
         return _pixels(look), self._sound(clip, frame) + lift, self._sound(clip, frame + shift) + lift
 
     def _look(self, clip: SyncClip, frame: int) -> Tensor:
