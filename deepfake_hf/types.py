@@ -75,7 +75,7 @@ class SyncCurve:
     """How well lips and sound of a clip fit at each offset.
 
     ``offsets_ms`` int64 (31,), positive where the sound comes too early; ``distances`` float64 (31,), means over the
-    spoken windows; ``shuffled_low`` and ``shuffled_high`` between which 90 % of shuffled sounds lie there;
+    windows; ``shuffled_low`` and ``shuffled_high`` between which 90 % of shuffled sounds lie there;
     ``confidence`` the median of ``distances`` minus their minimum; ``p_value`` the share of shuffled sounds, each at
     its own best offset, whose confidence is as large.
     """

@@ -17,8 +17,8 @@ _HEAD: Final = """\
 Made by `{command}` of version {version}, net `{net}` (SHA-256 {sha256}…).
 
 Every clip is genuine. Its sound is left alone, moved by a known amount (what leaves at one end comes in at the other),
-or replaced by the next clip's of the same data set; then `deepfake_hf.evidence.lip_sync` reads it as it does for a
-report. *Offset error* is the offset found minus the one made, *p* compares the clip's confidence (median minus least
+or replaced by the next clip's of the same data set or by speech of other people; then `deepfake_hf.evidence.lip_sync`
+reads it as it does for a report. *Offset error* is the offset found minus the one made, *p* compares the clip's confidence (median minus least
 mean distance over offsets of −600 to +600 ms) with that of {shuffles} shufflings of its sound in blocks of
 {block_s:g} s, seed {seed}. Shares have Wilson's 95 % intervals, medians those of 1,000 draws of clips.
 
@@ -29,6 +29,9 @@ def sync_check(
     manifest: Annotated[Path, typer.Argument(help="A CSV or parquet manifest of videos; genuine ones are taken.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The page of tables (Markdown).")] = Path("runs/lip_sync.md"),
     split: Annotated[str, typer.Option(help="Only this split: one that training has not seen.")] = "test",
+    speech: Annotated[
+        Path | None, typer.Option(help="Folder of unrelated speech (searched in depth): each clip gets two of them.")
+    ] = None,
     net: Annotated[Path | None, typer.Option(help="Lip-sync net, of train.py sync; default: the one in the box.")] = (
         None
     ),
@@ -40,10 +43,12 @@ def sync_check(
     Exit status: 0 done, 2 bad usage.
     """
     with plain_errors():
-        _run(manifest, out, split, net, json_path, quiet)
+        _run(manifest, out, split, speech, net, json_path, quiet)
 
 
-def _run(manifest: Path, out: Path, split: str, net: Path | None, json_path: Path | None, quiet: bool) -> None:
+def _run(
+    manifest: Path, out: Path, split: str, speech: Path | None, net: Path | None, json_path: Path | None, quiet: bool
+) -> None:
     import torch
 
     from deepfake_hf._version import __version__
@@ -55,6 +60,7 @@ def _run(manifest: Path, out: Path, split: str, net: Path | None, json_path: Pat
     from deepfake_hf.faces import load_face_detector
     from deepfake_hf.hub.bundle import EMBEDDED, is_lip_sync, lip_sync_in
     from deepfake_hf.labels import REAL
+    from deepfake_hf.media.suffixes import MEDIA_SUFFIXES
 
     rows = [row for row in present_rows(manifest, split or None, "videos") if row.label == REAL]
     if not rows:
@@ -64,10 +70,13 @@ def _run(manifest: Path, out: Path, split: str, net: Path | None, json_path: Pat
     folder = lip_sync_in(EMBEDDED) if net is None else net if is_lip_sync(net) else None
     if folder is None:
         raise UsageError("sync-check", f"there is no lip-sync net in {net or EMBEDDED}", "train one: train.py sync")
+    speeches = sorted(path for path in speech.rglob("*") if path.suffix.lower() in MEDIA_SUFFIXES) if speech else []
+    if speech and not speeches:
+        raise DataError(f"{speech} has no speech", "no sound file is in it", "name another folder with --speech")
     reader = LipReader(folder, load_face_detector("centerface"), torch.device("cpu"))
     with progress(manifest.name, quiet) as tell:
-        trials = list(sync_trials(reader, rows, tell))
-    command = f"deepfake-hf sync-check {manifest.name} --split {split}"
+        trials = list(sync_trials(reader, rows, speeches, tell))
+    command = f"deepfake-hf sync-check {manifest.name} --split {split}" + (f" --speech {speech.name}" if speech else "")
     head = _HEAD.format(
         command=command, version=__version__, net="in the box" if net is None else net.name, sha256=reader.sha256[:16],
         shuffles=SHUFFLES, block_s=BLOCK_FRAMES * FRAME_MS / 1000, seed=SEED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import cycle, groupby, islice
 from pathlib import Path
 from typing import Final
 
@@ -21,21 +21,24 @@ from deepfake_hf.synthesis.sound_fakes import other_sound, shift_sound
 
 SHIFTS_MS: Final = (0, -80, 80, -200, 200, -400, 400)
 OTHER: Final = "another clip's"
+SPEECH: Final = "unrelated speech"
 _RATE: Final = 16_000
 _ROUNDS: Final = 1000
+_LEAD_S: Final = 0.3  # of a recording, before anybody speaks
+_SPEECHES: Final = 2  # unrelated ones for each clip
 
 
 @dataclass(frozen=True)
 class SyncTrial:
     """One clip under one sound.
 
-    ``moved_ms`` is by how much its sound was moved, later where positive, or None for another clip's sound. ``why`` is
-    set where there was no reading, and then the rest is None.
+    ``sound`` is by how many ms its own sound was moved, later where positive, or else ``OTHER`` or ``SPEECH``. ``why``
+    is set where there was no reading, and then the rest is None.
     """
 
     group: str
     name: str
-    moved_ms: int | None
+    sound: int | str
     best_ms: int | None = None
     confidence: float | None = None
     p_value: float | None = None
@@ -44,35 +47,43 @@ class SyncTrial:
     @property
     def error_ms(self) -> int | None:
         """Offset found minus offset made; None where there is none."""
-        return None if self.best_ms is None or self.moved_ms is None else self.best_ms + self.moved_ms
+        return None if self.best_ms is None or isinstance(self.sound, str) else self.best_ms + self.sound
 
 
 def sync_trials(
-    reader: LipReader, rows: Sequence[ManifestRow], report: Callable[[int, int], None] | None = None
+    reader: LipReader,
+    rows: Sequence[ManifestRow],
+    speeches: Sequence[Path] = (),
+    report: Callable[[int, int], None] | None = None,
 ) -> Iterator[SyncTrial]:
     """All conditions of all clips. Another clip's sound is that of the next clip of the same data set.
 
     Args:
         reader: The net.
         rows: Genuine videos with sound; ``dataset`` groups them.
+        speeches: Recordings of speech that have nothing to do with them; each clip gets two of them in turn.
         report: Called with the clips done and their number.
     """
+    taken = cycle(speeches)
     done, ordered = 0, sorted(rows, key=lambda row: (row.dataset, row.path))
     for group, members in groupby(ordered, key=lambda row: row.dataset):
         clips = [_clip(reader, row) for row in members]
         heard = [clip[1] for _, clip in clips if not isinstance(clip, str)]
         for name, clip in clips:
             if isinstance(clip, str):
-                yield from (SyncTrial(group, name, moved, why=clip) for moved in (*SHIFTS_MS, None))
+                yield from (SyncTrial(group, name, sound, why=clip) for sound in (*SHIFTS_MS, OTHER))
             else:
                 speaker, own = clip
                 place = next(i for i, wave in enumerate(heard) if wave is own)
-                for moved in SHIFTS_MS:
-                    wave = shift_sound(own, _RATE, moved / 1000) if moved else own
-                    yield _trial(group, name, moved, reader.compare(speaker.mouths, speaker.pts_s, wave))
+                sounds: list[tuple[int | str, NDArray[np.float32]]] = [
+                    (moved, shift_sound(own, _RATE, moved / 1000) if moved else own) for moved in SHIFTS_MS
+                ]
                 if len(heard) > 1:
-                    wave = other_sound(own, heard[(place + 1) % len(heard)])
-                    yield _trial(group, name, None, reader.compare(speaker.mouths, speaker.pts_s, wave))
+                    sounds.append((OTHER, other_sound(own, heard[(place + 1) % len(heard)])))
+                for path in islice(taken, _SPEECHES if speeches else 0):
+                    sounds.append((SPEECH, sound_between(path, _LEAD_S, _LEAD_S + len(own) / _RATE)))
+                for sound, wave in sounds:
+                    yield _trial(group, name, sound, reader.compare(speaker.mouths, speaker.pts_s, wave))
             done += 1
             if report is not None:
                 report(done, len(ordered))
@@ -90,11 +101,11 @@ def _clip(reader: LipReader, row: ManifestRow) -> tuple[str, tuple[Speaker, NDAr
         return path.name, error.why
 
 
-def _trial(group: str, name: str, moved: int | None, reading: SyncReading | str) -> SyncTrial:
+def _trial(group: str, name: str, sound: int | str, reading: SyncReading | str) -> SyncTrial:
     if isinstance(reading, str):
-        return SyncTrial(group, name, moved, why=reading)
+        return SyncTrial(group, name, sound, why=reading)
     curve = reading.curve
-    return SyncTrial(group, name, moved, curve.best_ms, curve.confidence, curve.p_value)
+    return SyncTrial(group, name, sound, curve.best_ms, curve.confidence, curve.p_value)
 
 
 def sync_markdown(trials: Sequence[SyncTrial], each_below: int = 10) -> str:
@@ -120,10 +131,12 @@ def _conditions(own: Sequence[SyncTrial]) -> str:
         "| p < 0.05 (95 %) | median p | median confidence (95 %) |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for moved in (*SHIFTS_MS, None):
-        some = [trial for trial in own if trial.moved_ms == moved]
+    for sound in (*SHIFTS_MS, OTHER, SPEECH):
+        some = [trial for trial in own if trial.sound == sound]
+        if not some:
+            continue
         read = [trial for trial in some if trial.why is None]
-        called = OTHER if moved is None else "its own" if moved == 0 else f"{abs(moved)} ms {_way(moved)}"
+        called = sound if isinstance(sound, str) else "its own" if sound == 0 else f"{abs(sound)} ms {_way(sound)}"
         cells = [called, str(len(read)), str(len(some) - len(read))]
         if read:
             errors = [error for trial in read if (error := trial.error_ms) is not None]
@@ -140,8 +153,8 @@ def _conditions(own: Sequence[SyncTrial]) -> str:
 def _each(own: Sequence[SyncTrial], names: Sequence[str]) -> str:
     lines = ["| clip | its own sound: offset, confidence, p | another clip's: p |", "|---|---|---|"]
     for name in names:
-        told = {trial.moved_ms: trial for trial in own if trial.name == name}
-        first, other = told[0], told.get(None)
+        told = {trial.sound: trial for trial in own if trial.name == name}
+        first, other = told[0], told.get(OTHER)
         said = first.why or f"{first.best_ms:+d} ms, {first.confidence:.3f}, {first.p_value:.3f}"
         swapped = "–" if other is None else other.why or f"{other.p_value:.3f}"
         lines.append(f"| {name} | {said} | {swapped} |")

@@ -25,6 +25,7 @@ from deepfake_hf.evidence.sync_statistics import (
     MAX_OFFSET_FRAMES,
     SEED,
     SHUFFLES,
+    distance_table,
     pairs_per_offset,
     sync_curve,
 )
@@ -54,13 +55,13 @@ _DOES_NOT_MEAN: Final = (
 
 @dataclass(frozen=True)
 class SyncReading:
-    """What was read: from ``start_s`` to ``end_s`` of the container ``windows`` of 0.2 s, ``spoken`` of them with
+    """What was read: from ``start_s`` to ``end_s`` of the container ``windows`` of 0.2 s, with ``speech_s`` seconds of
     speech, and their curve."""
 
     start_s: float
     end_s: float
     windows: int
-    spoken: int
+    speech_s: float
     curve: SyncCurve
 
 
@@ -122,28 +123,26 @@ class LipReader:
         except ValueError:
             return "too short: no 0.2 s have both picture and sound"
         places = np.round((pairs["pair_start_s"].numpy() - pts_s[0]) * FRAMES_PER_SECOND).astype(int)
-        count = int(places[-1]) + 1
-        table = np.full((count, count), np.nan)
-        table[np.ix_(places, places)] = self._distances(pairs)
-        spoken = _spoken(speech, count)
-        if int(pairs_per_offset(table, spoken).min()) < LEAST_PAIRS:
+        table = self._table(pairs, places)
+        if int(pairs_per_offset(table).min()) < LEAST_PAIRS:
             reach = MAX_OFFSET_FRAMES * FRAME_MS
             return (
-                f"too short: fewer than {LEAST_PAIRS} spoken windows have lips to compare at every offset to {reach} ms"
+                f"too short: fewer than {LEAST_PAIRS} windows have lips and sound to compare at offsets to {reach} ms"
             )
-        end_s = float(pts_s[0]) + (count - 1) / FRAMES_PER_SECOND + self.extractor.num_frames / FRAMES_PER_SECOND
-        return SyncReading(float(pts_s[0]), end_s, len(places), int(spoken[places].sum()), sync_curve(table, spoken))
+        end_s = float(pts_s[0]) + (int(places[-1]) + self.extractor.num_frames) / FRAMES_PER_SECOND
+        return SyncReading(float(pts_s[0]), end_s, len(places), spoken_s, sync_curve(table))
 
-    def _distances(self, pairs: BatchFeature) -> NDArray[np.float64]:
-        """float64 (P, P): look i against sound j."""
-        looks, sounds = [], []
+    def _table(self, pairs: BatchFeature, places: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Of the pairs, each at its place in frames."""
+        size = int(self.model.config.embedding_size)
+        looks, sounds = (np.full((int(places[-1]) + 1, size), np.nan) for _ in range(2))
         with torch.inference_mode():
-            for first in range(0, len(pairs["pixel_values"]), BATCH):
+            for first in range(0, len(places), BATCH):
                 part = slice(first, first + BATCH)
-                looks.append(self.model.embed_visual(pairs["pixel_values"][part].to(self.device)))
-                sounds.append(self.model.embed_sound(pairs["input_values"][part].to(self.device)))
-            found = torch.cdist(torch.cat(looks), torch.cat(sounds), compute_mode="donot_use_mm_for_euclid_dist")
-        return np.asarray(found.double().cpu().numpy())
+                visual = self.model.embed_visual(pairs["pixel_values"][part].to(self.device))
+                heard = self.model.embed_sound(pairs["input_values"][part].to(self.device))
+                looks[places[part]], sounds[places[part]] = visual.double().cpu().numpy(), heard.double().cpu().numpy()
+        return distance_table(looks, sounds)
 
 
 def sound_between(path: Path, start_s: float, end_s: float, limits: Limits | None = None) -> NDArray[np.float32]:
@@ -185,7 +184,7 @@ def lip_sync_finding(reading: SyncReading | str, sha256: str) -> Finding:
         said = f"lips and sound are in step to within {_IN_STEP_MS} ms (p = {curve.p_value:.3f})"
     facts = (
         ("analysed", f"{reading.start_s:.2f} to {reading.end_s:.2f} s, at most {ANALYSED_S:.0f} s of one face alone"),
-        ("windows", f"{reading.windows} of 0.2 s, {reading.spoken} with speech"),
+        ("windows", f"{reading.windows} of 0.2 s, with {reading.speech_s:.1f} s of speech"),
         ("best offset", _side(curve.best_ms)),
         ("confidence", f"{curve.confidence:.3f} (median minus least mean distance over the offsets)"),
         (
@@ -208,12 +207,3 @@ def _side(offset_ms: int) -> str:
     if offset_ms == 0:
         return "0 ms"
     return f"{abs(offset_ms)} ms too {'early' if offset_ms > 0 else 'late'}"
-
-
-def _spoken(speech: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """bool (count,): windows of 0.2 s from each frame on of which at least half is speech (bool for each 32 ms)."""
-    fine = np.repeat(speech, GATE_CHUNK)  # (num_samples,)
-    step, length = GATE_RATE // FRAMES_PER_SECOND, GATE_RATE // 5
-    total = np.concatenate(([0], np.cumsum(fine)))
-    first = np.minimum(step * np.arange(count), len(fine))
-    return np.asarray(total[np.minimum(first + length, len(fine))] - total[first] >= length / 2, bool)

@@ -13,27 +13,46 @@ from deepfake_hf.types import SyncCurve
 FRAME_MS: Final = 40
 MAX_OFFSET_FRAMES: Final = 15  # 0.6 s
 SHUFFLES: Final = 999
-BLOCK_FRAMES: Final = 10  # 0.4 s: sound stays as it is for a syllable or two, so that its smoothness is kept
+# Settings of the shuffling were chosen on 20 validation clips of GRID, with their own sound and with LibriSpeech's:
+# raw distances over spoken windows gave p < 0.05 for 22 % of 80 pairs with the latter, these for 8 % of 200.
+SLOW_FRAMES: Final = 9
+BLOCK_FRAMES: Final = 10  # 0.4 s: sound stays as it is for a syllable or two
 LEAST_PAIRS: Final = 10
 SEED: Final = 0
 Table = NDArray[np.float64]
 
 
-def pairs_per_offset(table: Table, spoken: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """int64 (31,): how many pairs of a look and a spoken window there are at each offset."""
-    padded, columns, rows = _aligned(table, spoken)
+def distance_table(looks: Table, sounds: Table) -> Table:
+    """Distances of looks and sounds, less what each does slowly.
+
+    The moving mean over ``SLOW_FRAMES`` (0.36 s) is taken off both: who speaks, how loud, and where in the sentence
+    would otherwise make neighbouring windows alike, and shuffled sound a poor likeness of unrelated sound.
+
+    Args:
+        looks: float64 (N, D), embedding of the look at each frame; a row of nan where there is none.
+        sounds: float64 (N, D), of the sound from each frame on.
+
+    Returns:
+        float64 (N, N), look i against sound j; nan where one is missing.
+    """
+    quick = [_without_slow(part) for part in (looks, sounds)]
+    squares = (quick[0] ** 2).sum(1)[:, None] + (quick[1] ** 2).sum(1) - 2 * quick[0] @ quick[1].T
+    return np.sqrt(np.maximum(squares, 0.0))
+
+
+def pairs_per_offset(table: Table) -> NDArray[np.int64]:
+    """int64 (31,): how many pairs of a look and a sound there are at each offset."""
+    padded, columns, rows = _aligned(table)
     return np.asarray(np.isfinite(padded[rows, columns]).sum(1), np.int64)
 
 
-def sync_curve(table: Table, spoken: NDArray[np.bool_], shuffles: int = SHUFFLES, seed: int = SEED) -> SyncCurve:
+def sync_curve(table: Table, shuffles: int = SHUFFLES, seed: int = SEED) -> SyncCurve:
     """Compare a clip's sound with the same sound cut into blocks of 0.4 s and put together in another order.
 
-    Only windows of sound with speech count, before and after shuffling, so that pauses, in which any closed mouth fits,
-    prove nothing. The sound is turned by a random amount before it is cut, so that the cuts fall elsewhere each time.
+    The sound is turned by a random amount before it is cut, so that the cuts fall elsewhere each time.
 
     Args:
-        table: float64 (N, N), distance of look i and sound j, both starting at frame i or j; nan where one is missing.
-        spoken: bool (N,), the windows of sound with speech.
+        table: Of :func:`distance_table`.
         shuffles: How many other orders.
         seed: Of the orders.
 
@@ -42,15 +61,15 @@ def sync_curve(table: Table, spoken: NDArray[np.bool_], shuffles: int = SHUFFLES
 
     Source: Chung & Zisserman 2016, section 4 (offset, confidence); block permutation after Künsch 1989.
     """
-    padded, columns, rows = _aligned(table, spoken)
-    if len(columns) == 0 or int(pairs_per_offset(table, spoken).min()) < LEAST_PAIRS:
+    pairs = pairs_per_offset(table)  # (31,)
+    if int(pairs.min()) < LEAST_PAIRS:
         raise UsageError(
-            f"{len(columns)} spoken windows", f"an offset has fewer than {LEAST_PAIRS} pairs", "give a longer clip"
+            f"a table of {len(table)} windows", f"an offset has fewer than {LEAST_PAIRS} pairs", "give a longer clip"
         )
     rng = np.random.default_rng(seed)
-    # every chosen column has sound, so that what is missing is missing by row, whatever the order
-    pairs, present = np.isfinite(padded[rows, columns]).sum(1), np.nan_to_num(padded)
-    own = present[rows, columns].sum(1) / pairs  # (31,)
+    padded, columns, rows = _aligned(table)
+    present = np.nan_to_num(padded)  # every column has sound: what is missing is missing by row, whatever the order
+    own = present[rows, columns].sum(1) / pairs
     others = np.stack([present[rows, shuffled(columns, rng)].sum(1) / pairs for _ in range(shuffles)])
     confidence = float(np.median(own) - own.min())
     reached = int((np.median(others, axis=1) - others.min(1) >= confidence).sum())
@@ -66,10 +85,19 @@ def shuffled(columns: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np
     return np.concatenate([blocks[place] for place in rng.permutation(len(blocks))])
 
 
-def _aligned(table: Table, spoken: NDArray[np.bool_]) -> tuple[Table, NDArray[np.int64], NDArray[np.int64]]:
-    """The table with rows of nan round it, (M,) the spoken columns, (31, M) the row of each at each offset."""
+def _without_slow(embeds: Table) -> Table:
+    present = np.isfinite(embeds[:, :1])
+    width = np.ones(SLOW_FRAMES)
+    counts = np.convolve(present[:, 0].astype(float), width, "same")
+    filled = np.where(present, embeds, 0.0)
+    slow = np.stack([np.convolve(column, width, "same") for column in filled.T], axis=1)
+    return np.asarray(embeds - slow / np.maximum(counts, 1.0)[:, None])
+
+
+def _aligned(table: Table) -> tuple[Table, NDArray[np.int64], NDArray[np.int64]]:
+    """The table with rows of nan round it, (M,) the columns with sound, (31, M) the row of each at each offset."""
     reach = MAX_OFFSET_FRAMES
     padded = np.pad(table, ((reach, reach), (0, 0)), constant_values=np.nan)
-    columns = np.flatnonzero(spoken & np.isfinite(table).any(0))
+    columns = np.flatnonzero(np.isfinite(table).any(0))
     rows = columns + reach + np.arange(-reach, reach + 1)[:, None]
     return padded, columns, rows

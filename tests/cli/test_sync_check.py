@@ -16,9 +16,9 @@ from deepfake_hf.cli.lip_sync import lip_sync_evidence
 from deepfake_hf.cli.train import app as train_app
 from deepfake_hf.data import ManifestRow, write_manifest
 from deepfake_hf.detector import Detector
-from deepfake_hf.evaluation.sync_check import SHIFTS_MS, SyncTrial, sync_markdown
+from deepfake_hf.evaluation.sync_check import OTHER, SHIFTS_MS, SPEECH, SyncTrial, sync_markdown
 from deepfake_hf.evidence import lip_sync
-from deepfake_hf.media import Limits, write_video
+from deepfake_hf.media import Limits, write_audio, write_video
 from deepfake_hf.models.configuration_syncnet import SyncNetConfig
 from deepfake_hf.models.modeling_syncnet import SyncNetModel
 from deepfake_hf.processing.feature_extraction_lip_sync import LipSyncFeatureExtractor
@@ -51,6 +51,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_video(folder / "silent.mp4", frames[:10], CAMERA.fps)
     rows = [ManifestRow(str(folder / f"{place}.mp4"), 0, "own", "", "", f"{place}", "test") for place in range(2)]
     write_manifest(folder / "clips.csv", rows)
+    (folder / "speech").mkdir()
+    write_audio(folder / "speech" / "a.flac", AudioTrack(wave, 16_000))
     save_net(folder / "net")
     save_net(write_tiny_bundle(folder / "bundle").path / "sync")
     return folder
@@ -68,14 +70,17 @@ def all_speech(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_shift_of_every_clip_is_in_the_page(home: Path, tmp_path: Path, all_speech: None) -> None:
     page, table = tmp_path / "page.md", tmp_path / "trials.json"
     done = runner.invoke(
-        app, ["sync-check", str(home / "clips.csv"), "--net", str(home / "net"), "-o", str(page), "--json", str(table)]
-    )
+        app,
+        ["sync-check", str(home / "clips.csv"), "--net", str(home / "net"), "-o", str(page), "--json", str(table),
+         "--speech", str(home / "speech")],
+    )  # fmt: skip
     assert done.exit_code == 0, done.output
     trials = json.loads(table.read_text())
-    assert len(trials) == 2 * (len(SHIFTS_MS) + 1) and all(trial["why"] is None for trial in trials)
-    assert {trial["moved_ms"] for trial in trials} == {*SHIFTS_MS, None}
+    assert len(trials) == 2 * (len(SHIFTS_MS) + 3) and all(trial["why"] is None for trial in trials)
+    assert {trial["sound"] for trial in trials} == {*SHIFTS_MS, OTHER, SPEECH}
     text = page.read_text()
     assert "deepfake-hf sync-check clips.csv --split test" in text and "### own, 2 clips" in text
+    assert "| unrelated speech | 4 | 0 | – | – |" in text and "--split test --speech speech`" in text
     assert "| another clip's | 2 | 0 | – | – |" in text and "| 400 ms later | 2 | 0 |" in text
 
 
@@ -84,6 +89,7 @@ def test_a_manifest_or_net_that_is_not_there_is_bad_usage(home: Path, tmp_path: 
         ([str(home / "clips.csv"), "--net", str(tmp_path)], "no lip-sync net"),
         ([str(home / "clips.csv"), "--split", "train"], "no genuine video"),
         ([str(tmp_path / "none.csv")], "none.csv"),
+        ([str(home / "clips.csv"), "--speech", str(home / "net")], "no sound file is in it"),
     ):
         done = runner.invoke(app, ["sync-check", *more, "-o", str(tmp_path / "page.md")])
         assert done.exit_code == 2 and why in done.output and "Traceback" not in done.output

@@ -110,15 +110,16 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> LipReader:
     return LipReader(folder, OneFace(), torch.device("cpu"))
 
 
+class AllSpeech:
+    """A gate to which whatever is heard is speech."""
+
+    def feed(self, waveform: NDArray[np.float32]) -> NDArray[np.bool_]:
+        return np.ones(len(waveform) // 512, bool)
+
+
 @pytest.fixture
 def all_speech(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is heard is speech."""
-
-    class Gate:
-        def feed(self, waveform: NDArray[np.float32]) -> NDArray[np.bool_]:
-            return np.ones(len(waveform) // 512, bool)
-
-    monkeypatch.setattr(lip_sync, "SpeechGate", Gate)
+    monkeypatch.setattr(lip_sync, "SpeechGate", AllSpeech)
 
 
 def noise(seconds: float, seed: int = 0) -> NDArray[np.float32]:
@@ -133,7 +134,12 @@ def test_a_reading_counts_its_windows(reader: LipReader, all_speech: None) -> No
     times = 2.0 + np.arange(75) / 25
     reading = reader.compare(mouths(75), times, noise(3))
     assert isinstance(reading, SyncReading)
-    assert reading.start_s == 2.0 and reading.end_s == pytest.approx(4.96) and reading.windows == reading.spoken == 70
+    assert (
+        reading.start_s == 2.0
+        and reading.end_s == pytest.approx(4.96)
+        and reading.windows == 70
+        and reading.speech_s > 2.9
+    )
     assert reading.curve.offsets_ms.tolist() == list(range(-600, 601, 40)) and 0.001 <= reading.curve.p_value <= 1
     again = reader.compare(mouths(75), times, noise(3))
     assert isinstance(again, SyncReading) and lip_sync_finding(again, "ab") == lip_sync_finding(reading, "ab")
@@ -149,13 +155,9 @@ def test_no_speech_and_too_little_of_it(reader: LipReader, monkeypatch: pytest.M
     said = reader.compare(mouths(75), np.arange(75) / 25, noise(3))  # the true gate: noise is no speech
     assert said == "no speech: 0.0 s of it in 3.0 s of sound"
 
-    class Gate:
-        def feed(self, waveform: NDArray[np.float32]) -> NDArray[np.bool_]:
-            return np.arange(len(waveform) // 512) < 33  # 1.06 s, at the beginning
-
-    monkeypatch.setattr(lip_sync, "SpeechGate", Gate)
-    said = reader.compare(mouths(75), np.arange(75) / 25, noise(3))
-    assert isinstance(said, str) and said.startswith("too short: fewer than 10 spoken windows")
+    monkeypatch.setattr(lip_sync, "SpeechGate", AllSpeech)
+    said = reader.compare(mouths(25), np.arange(25) / 25, noise(3))
+    assert isinstance(said, str) and said.startswith("too short: fewer than 10 windows")
     said = reader.compare(mouths(4), np.arange(4) / 25, noise(2))
     assert said == "too short: no 0.2 s have both picture and sound"
 
@@ -169,7 +171,7 @@ def test_sound_between_times_keeps_gaps_silent(tmp_path: Path) -> None:
 
 
 def test_a_clip_is_cropped_at_25_frames_a_second(tmp_path: Path, reader: LipReader) -> None:
-    frames = ((np.full((128, 128, 3), 2 * place, np.uint8), place / 30) for place in range(90))
+    frames = ((np.full((128, 128, 3), 90, np.uint8), place / 30) for place in range(90))
     write_video(tmp_path / "a.mp4", frames, 30.0)
     found = find_speaker(tmp_path / "a.mp4", OneFace(), 64)
     assert isinstance(found, Speaker) and found.mouths.shape == (75, 64, 64, 3)
@@ -201,11 +203,11 @@ def curve(best: int, p_value: float) -> SyncCurve:
     ],
 )
 def test_the_finding_says_what_was_found(best: int, p_value: float, said: str, strength: Strength) -> None:
-    found = lip_sync_finding(SyncReading(0.0, 3.0, 70, 40, curve(best, p_value)), "0123456789abcdef0")
+    found = lip_sync_finding(SyncReading(0.0, 3.0, 70, 1.5, curve(best, p_value)), "0123456789abcdef0")
     assert found.finding is not None and said in found.finding and found.strength is strength
     assert found.kind == "lip_sync" and "one speaker" in found.does_not_mean and found.means
     facts = dict(found.facts)
-    assert facts["windows"] == "70 of 0.2 s, 40 with speech" and "999 shufflings" in facts["p"]
+    assert facts["windows"] == "70 of 0.2 s, with 1.5 s of speech" and "999 shufflings" in facts["p"]
     assert "0123456789abcdef…" in facts["net"]
 
 
