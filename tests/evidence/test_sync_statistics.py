@@ -53,9 +53,17 @@ def test_p_values_of_independent_sound_are_uniform() -> None:
     found = []
     for seed in range(150):
         rng = np.random.default_rng(seed)
-        found.append(sync_curve(distance_table(smooth(rng, 80), smooth(rng, 80)), shuffles=99).p_value)
+        found.append(sync_curve(table_of(smooth(rng, 80), smooth(rng, 80)), shuffles=99).p_value)
     assert stats.kstest(found, "uniform").pvalue > 0.01
-    assert 0.02 <= np.mean(np.array(found) <= 0.05) <= 0.09
+    assert 0.01 <= np.mean(np.array(found) <= 0.05) <= 0.1
+
+
+def test_without_the_slow_part_independent_sound_is_rarely_in_sync() -> None:
+    found = []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        found.append(sync_curve(distance_table(smooth(rng, 80), smooth(rng, 80)), shuffles=99).p_value)
+    assert np.mean(np.array(found) <= 0.05) <= 0.11 and 0.38 < np.mean(found) < 0.58
 
 
 def test_the_same_seed_gives_the_same_p() -> None:
