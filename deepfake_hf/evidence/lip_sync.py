@@ -48,8 +48,8 @@ _MEANS: Final = (
     "sound, which bad muxing makes as often as dubbing."
 )
 _DOES_NOT_MEAN: Final = (
-    "Fake or genuine: one speaker made the net that listens, and on other people it often finds nothing in genuine "
-    "clips; lips that were generated from the sound are in step with it. It never changes the verdict."
+    "Fake or genuine. One speaker made the net, and whether it reads anybody else has not been measured: a large p may "
+    "only say that it cannot. Lips generated from the sound are in step with it. It never changes the verdict."
 )
 
 

@@ -205,7 +205,7 @@ def curve(best: int, p_value: float) -> SyncCurve:
 def test_the_finding_says_what_was_found(best: int, p_value: float, said: str, strength: Strength) -> None:
     found = lip_sync_finding(SyncReading(0.0, 3.0, 70, 1.5, curve(best, p_value)), "0123456789abcdef0")
     assert found.finding is not None and said in found.finding and found.strength is strength
-    assert found.kind == "lip_sync" and "one speaker" in found.does_not_mean and found.means
+    assert found.kind == "lip_sync" and "One speaker" in found.does_not_mean and found.means
     facts = dict(found.facts)
     assert facts["windows"] == "70 of 0.2 s, with 1.5 s of speech" and "999 shufflings" in facts["p"]
     assert "0123456789abcdef…" in facts["net"]
