@@ -31,7 +31,7 @@ def sync_figure(curve: SyncCurve) -> Figure:
     axes.axvline(0, color=_P.muted, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.plot([curve.best_ms], [curve.distances.min()], marker="D", markersize=7, color=_P.ink, zorder=5)
     axes.margins(x=0.02, y=0.18)
-    right = curve.best_ms > 250
+    right = curve.best_ms > 50
     axes.annotate(
         f"{curve.best_ms:+d} ms, p = {curve.p_value:.3f}" if curve.best_ms else f"0 ms, p = {curve.p_value:.3f}",
         (curve.best_ms, curve.distances.min()), xytext=(-8 if right else 8, -10), textcoords="offset points",

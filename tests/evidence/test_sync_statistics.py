@@ -36,7 +36,7 @@ def test_a_known_lag_is_found(lag: int) -> None:
     looks = smooth(rng, 80)
     sounds = np.roll(looks, -lag, axis=0) + 0.3 * rng.normal(size=looks.shape)  # sound j belongs to look j + lag
     curve = sync_curve(table_of(looks, sounds), shuffles=199)
-    assert curve.best_ms == 40 * lag and curve.p_value == 1 / 200 and curve.confidence > 0.5
+    assert curve.best_ms == 40 * lag and curve.p_value <= 0.015 and curve.confidence > 0.5
     assert curve.distances.min() < curve.shuffled_low.min() and (curve.shuffled_low < curve.shuffled_high).all()
 
 
