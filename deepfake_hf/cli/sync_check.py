@@ -18,9 +18,10 @@ Made by `{command}` of version {version}, net `{net}` (SHA-256 {sha256}…).
 
 Every clip is genuine. Its sound is left alone, moved by a known amount (what leaves at one end comes in at the other),
 or replaced by the next clip's of the same data set or by speech of other people; then `deepfake_hf.evidence.lip_sync`
-reads it as it does for a report. *Offset error* is the offset found minus the one made, *p* compares the clip's confidence (median minus least
-mean distance over offsets of −600 to +600 ms) with that of {shuffles} shufflings of its sound in blocks of
-{block_s:g} s, seed {seed}. Shares have Wilson's 95 % intervals, medians those of 1,000 draws of clips.
+reads it as it does for a report. *Offset error* is the offset found minus the one made. *p* compares the clip's
+confidence (median minus least mean distance over offsets of −600 to +600 ms) with that of {shuffles} shufflings of its
+sound in blocks of {block_s:g} s, seed {seed}. Shares have Wilson's 95 % intervals, medians those of 1,000 draws of
+clips.
 
 """
 

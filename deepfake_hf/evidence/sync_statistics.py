@@ -38,7 +38,7 @@ def distance_table(looks: Table, sounds: Table) -> Table:
     """
     quick = [_without_slow(part) for part in (looks, sounds)]
     squares = (quick[0] ** 2).sum(1)[:, None] + (quick[1] ** 2).sum(1) - 2 * quick[0] @ quick[1].T
-    return np.sqrt(np.maximum(squares, 0.0))
+    return np.asarray(np.sqrt(np.maximum(squares, 0.0)))
 
 
 def pairs_per_offset(table: Table) -> NDArray[np.int64]:
