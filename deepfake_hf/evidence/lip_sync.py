@@ -45,7 +45,7 @@ _IN_STEP_MS: Final = FRAME_MS  # one frame to either side
 _RATE: Final = 16_000
 _MEANS: Final = (
     "A small p: in this clip lips and sound go together, at the offset named; an offset far from 0 means late or early "
-    "sound, which bad muxing makes as often as dubbing."
+    "sound, which careless muxing makes as well as dubbing."
 )
 _DOES_NOT_MEAN: Final = (
     "Fake or genuine. One speaker made the net, and whether it reads anybody else has not been measured: a large p may "
