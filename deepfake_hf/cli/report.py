@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deepfake_hf.detector import Detector
     from deepfake_hf.evidence.frequency import FaceSpectra
     from deepfake_hf.report.page import Thumbnails
-    from deepfake_hf.types import DetectionResult, Finding
+    from deepfake_hf.types import DetectionResult, Finding, SyncCurve
 
 SEED: Final = 0  # of the bootstrap interval (scoring.aggregation.interval)
 FACE_DETECTOR: Final = "centerface"
@@ -38,6 +38,7 @@ class Examined:
     record: dict[str, Any]
     thumbnails: tuple[Thumbnails, ...]
     spectra: FaceSpectra
+    sync: SyncCurve | None
 
 
 def run(file: Path, out: Path, json_path: Path | None, pdf: Path | None, options: DetectOptions) -> int:
@@ -84,6 +85,7 @@ def examine(
     """
     import torch
 
+    from deepfake_hf.cli.lip_sync import lip_sync_evidence
     from deepfake_hf.detector import default_rate
     from deepfake_hf.evidence.frequency import FaceSpectra
     from deepfake_hf.evidence.gather import gather
@@ -101,7 +103,8 @@ def examine(
     sampling = options.sampling() or AtRate(default_rate(result.duration_s))
     thumbnails = track_thumbnails(file, result, sampling, options.limits(), spectra.add) if pictures else ()
     faces = spectra.finding()
-    findings = (*gather(file, options.limits()), *((faces,) if faces else ()))
+    lips, sync = lip_sync_evidence(file, detector, result, options.limits())
+    findings = (*gather(file, options.limits()), *filter(None, (faces, lips)))
     settings = {key: value for key, value in asdict(options).items() if key not in _NOT_SETTINGS}
     settings |= {"device": str(detector.device), "face_detector": FACE_DETECTOR, "seed": SEED}
     record = make_record(
@@ -113,7 +116,7 @@ def examine(
         environment={"versions": result.versions, "machine": machine(str(detector.device))},
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return Examined(detector, result, findings, record, thumbnails, spectra)
+    return Examined(detector, result, findings, record, thumbnails, spectra, sync)
 
 
 def write_case(out: Path, examined: Examined) -> None:
@@ -130,6 +133,7 @@ def write_case(out: Path, examined: Examined) -> None:
         bundle.calibrations,
         _figures(bundle.path),
         examined.spectra.curves(),
+        examined.sync,
     )
     write_page(out, f"Report on {result.path}", facts_of(case), sections_of(case), banner_of(result))
 

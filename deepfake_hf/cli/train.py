@@ -147,6 +147,19 @@ def publish(
     typer.echo(made.label)
 
 
+@app.command("publish-sync")
+def publish_sync(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run of train.py sync.")],
+    out: Annotated[Path, typer.Option(help="The folder sync of a bundle.")] = Path("deepfake_hf/weights/sync"),
+) -> None:
+    """Put a lip-sync net into a bundle's folder, in half precision: it gives evidence in reports and is no branch."""
+    from deepfake_hf.training.publish_sync import publish_sync as publish_net
+
+    with plain_errors():
+        size = publish_net(run, out)
+    typer.echo(f"saved {out}, {size:,} bytes of weights")
+
+
 @app.command()
 def card(
     source: Annotated[Path, typer.Option("--bundle", help="The bundle.")] = Path("deepfake_hf/weights"),
