@@ -66,8 +66,8 @@ def maps_section(maps: CaseMaps | None, widths_in: tuple[float, float]) -> Secti
         if rows:
             scale = maps.faces.scale
             text.append(
-                f"Faces: {maps.faces.title}. {maps.faces.shows} Each face's strongest place counts 1, so that a genuine "
-                "face would have one too; outside the bright places nothing is proven genuine."
+                f"Faces: {maps.faces.title}. {maps.faces.shows} Each face's strongest place counts 1, so that a "
+                "genuine face would have one too; outside the bright places nothing is proven genuine."
             )
         else:
             text.append("Every face is called real: no map is drawn, since even a genuine face has a strongest place.")

@@ -89,8 +89,8 @@ def _cut(
                 if window.box_xyxy is not None and abs(window.start_s - frame.pts_s) < _SAME_S:
                     box = np.array(window.box_xyxy, np.float32)
                     cut[place] = jpeg(crop_face(frame.rgb, box, SIDE_PX))
-                    for look in looks if window.track is not None else ():
-                        look(frame.rgb, window.box_xyxy, window.track)
+                    for look in looks:
+                        look(frame.rgb, window.box_xyxy, window.track or 0)
             if frame.pts_s >= last_s:
                 break
     except MediaError:
