@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_hf.report.page import Picture, Section, Thumbnails
+from deepfake_hf.report.page import Picture, Section, Table, Thumbnails
 from deepfake_hf.report.style import LIGHT, new_figure, plain_axes
 from deepfake_hf.report.words import sentence
 
@@ -80,7 +80,9 @@ def maps_section(maps: CaseMaps | None, widths_in: tuple[float, float]) -> Secti
         pictures = (Picture("sound-map", broad, f"Sound: {maps.sound.title}", caption, narrow),)
     return Section(
         "Where it reacts: heat maps", tuple(text), pictures=pictures, thumbnails=rows, scale=scale,
-        points=tuple(sentence(why) for why in maps.off),
+        tables=(Table(("Kinds of maps that are off, and why",), tuple((sentence(why),) for why in maps.off), words=True),)
+        if maps.off
+        else (),
     )  # fmt: skip
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from deepfake_hf.scoring.calibration import sigmoid
+from deepfake_hf.scoring.jumps import jumps
 from deepfake_hf.types import Segment, WindowScore
 
 TRIM = 0.1
 BOOTSTRAP_ROUNDS = 200
+_TOUCH_S = 0.1  # a frame's window that reaches over the next frame's by rounding does not overlap it
 
 
 def robust_mean(margins: ArrayLike) -> float:
@@ -74,7 +76,10 @@ def suspicious_segments(
     """Merge neighbouring suspicious windows of one branch and track, with hysteresis.
 
     A stretch starts at a window whose smoothed P(fake) is at or over ``fake_at``, goes on while it stays at or over
-    ``leave_at``, and closes at a gap longer than ``join_gap_s``.
+    ``leave_at``, and closes at a gap longer than ``join_gap_s`` or where the level of the scores jumps
+    (:func:`~deepfake_hf.scoring.jumps.jumps`): a person whose genuine face scores near the limit would otherwise never
+    let a stretch end. After a jump the next stretch may begin at once. Windows that overlap share sound, and their
+    level cannot jump between them.
 
     Args:
         windows: of one branch and one track, in time order, with calibrated ``logit_fake``.
@@ -86,7 +91,10 @@ def suspicious_segments(
     if not windows:
         return ()
     margins = np.array([w.logit_fake for w in windows])
-    smooth = np.array([np.median(margins[max(0, i - 1) : i + 2]) for i in range(len(margins))])
+    apart = all(later.start_s >= sooner.end_s - _TOUCH_S for sooner, later in zip(windows, windows[1:], strict=False))
+    cuts = set(jumps(margins)) if apart else set()
+    edges = sorted({0, *cuts, len(margins)})
+    smooth = np.concatenate([_median_of_three(margins[a:b]) for a, b in zip(edges, edges[1:], strict=False)])
     segments: list[Segment] = []
     current: list[int] = []
 
@@ -98,7 +106,7 @@ def suspicious_segments(
         current.clear()
 
     for index, window in enumerate(windows):
-        if current and window.start_s - windows[current[-1]].end_s > join_gap_s:
+        if current and (index in cuts or window.start_s - windows[current[-1]].end_s > join_gap_s):
             close()
         p_fake = sigmoid(float(smooth[index]))
         if p_fake >= fake_at or (current and p_fake >= leave_at):
@@ -107,3 +115,8 @@ def suspicious_segments(
             close()
     close()
     return tuple(segments)
+
+
+def _median_of_three(margins: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The median of each value (N,) and its neighbours."""
+    return np.array([np.median(margins[max(0, i - 1) : i + 2]) for i in range(len(margins))])
