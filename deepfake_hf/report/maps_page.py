@@ -78,11 +78,10 @@ def maps_section(maps: CaseMaps | None, widths_in: tuple[float, float]) -> Secti
             f"{HALF:g}."
         )
         pictures = (Picture("sound-map", broad, f"Sound: {maps.sound.title}", caption, narrow),)
+    off = tuple((sentence(why),) for why in maps.off)
     return Section(
         "Where it reacts: heat maps", tuple(text), pictures=pictures, thumbnails=rows, scale=scale,
-        tables=(Table(("Kinds of maps that are off, and why",), tuple((sentence(why),) for why in maps.off), words=True),)
-        if maps.off
-        else (),
+        tables=(Table(("Kinds of maps that are off, and why",), off, words=True),) if off else (),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -78,8 +79,8 @@ def suspicious_segments(
     A stretch starts at a window whose smoothed P(fake) is at or over ``fake_at``, goes on while it stays at or over
     ``leave_at``, and closes at a gap longer than ``join_gap_s`` or where the level of the scores jumps
     (:func:`~deepfake_hf.scoring.jumps.jumps`): a person whose genuine face scores near the limit would otherwise never
-    let a stretch end. After a jump the next stretch may begin at once. Windows that overlap share sound, and their
-    level cannot jump between them.
+    let a stretch end. A dip of up to ``join_gap_s`` is no such end. After a jump the next stretch may begin at once.
+    Windows that overlap share sound, and their level cannot jump between them.
 
     Args:
         windows: of one branch and one track, in time order, with calibrated ``logit_fake``.
@@ -91,10 +92,8 @@ def suspicious_segments(
     if not windows:
         return ()
     margins = np.array([w.logit_fake for w in windows])
-    apart = all(later.start_s >= sooner.end_s - _TOUCH_S for sooner, later in zip(windows, windows[1:], strict=False))
-    cuts = set(jumps(margins)) if apart else set()
-    edges = sorted({0, *cuts, len(margins)})
-    smooth = np.concatenate([_median_of_three(margins[a:b]) for a, b in zip(edges, edges[1:], strict=False)])
+    edges = [0, *_ends_of_levels(windows, margins, join_gap_s), len(margins)]
+    smooth = np.concatenate([_median_of_three(margins[a:b]) for a, b in pairwise(edges)])
     segments: list[Segment] = []
     current: list[int] = []
 
@@ -106,7 +105,7 @@ def suspicious_segments(
         current.clear()
 
     for index, window in enumerate(windows):
-        if current and (index in cuts or window.start_s - windows[current[-1]].end_s > join_gap_s):
+        if current and (index in edges or window.start_s - windows[current[-1]].end_s > join_gap_s):
             close()
         p_fake = sigmoid(float(smooth[index]))
         if p_fake >= fake_at or (current and p_fake >= leave_at):
@@ -115,6 +114,21 @@ def suspicious_segments(
             close()
     close()
     return tuple(segments)
+
+
+def _ends_of_levels(windows: Sequence[WindowScore], margins: NDArray[np.float64], dip_s: float) -> list[int]:
+    """Where a new level begins, without the two ends of each dip that is as short as ``dip_s``."""
+    if any(later.start_s < sooner.end_s - _TOUCH_S for sooner, later in pairwise(windows)):
+        return []
+    edges = [0, *jumps(margins), len(margins)]
+    levels = [float(margins[a:b].mean()) for a, b in pairwise(edges)]
+    dips = {
+        place
+        for place in range(1, len(levels) - 1)
+        if levels[place] < min(levels[place - 1], levels[place + 1])
+        and windows[edges[place + 1] - 1].end_s - windows[edges[place]].start_s <= dip_s + 1e-6
+    }
+    return [edge for place, edge in enumerate(edges) if 0 < place < len(levels) and not {place, place - 1} & dips]
 
 
 def _median_of_three(margins: NDArray[np.float64]) -> NDArray[np.float64]:
