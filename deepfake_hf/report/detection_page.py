@@ -188,7 +188,8 @@ def _stretches(result: DetectionResult) -> Section | None:
         for item in found[:MAX_ROWS]
     )
     note = (
-        "A stretch opens at the fake limit and closes below the real one (hysteresis), on the median of three windows."
+        "A stretch opens at the fake limit and closes below the real one (hysteresis), on the median of three windows, "
+        "or where the scores jump to another level."
     )
     if len(found) > MAX_ROWS:
         note += f" The first {MAX_ROWS} of {len(found)}; all are in the JSON."
