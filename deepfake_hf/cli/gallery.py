@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from deepfake_hf.types import DetectionResult
 
-_BROAD_PX, _NARROW_PX, _TALL_PX = 1160, 500, 9000
-_QUALITY: Final = 68
+_BROAD_PX, _NARROW_PX = 1160, 500
+_BROAD_TALL_PX, _NARROW_TALL_PX = 4600, 5600  # what a lay person reads; below it come tables for experts
+_SHRUNK: Final = 0.76
+_QUALITY: Final = 45
 _TIMEOUT_S: Final = 180
 
 
@@ -61,22 +63,24 @@ def _make(out: Path, work: Path, bundle: str | None, browser: str) -> None:
             page = path.with_suffix(".html")
             write_case(page, examined)
             write_record(path.with_suffix(".json"), examined.record)
-            broad, narrow = f"{path.stem}.jpg", f"{path.stem}_narrow_dark.jpg"
-            photograph(browser, page, _BROAD_PX, dark=False).save(out / broad, quality=_QUALITY, optimize=True)
-            photograph(browser, page, _NARROW_PX, dark=True).save(out / narrow, quality=_QUALITY, optimize=True)
+            broad, narrow = f"{path.stem}.webp", f"{path.stem}_narrow_dark.webp"
+            for name, size_wh in ((broad, (_BROAD_PX, _BROAD_TALL_PX)), (narrow, (_NARROW_PX, _NARROW_TALL_PX))):
+                picture = photograph(browser, page, size_wh, dark=name == narrow)
+                small = picture.resize([round(_SHRUNK * side) for side in picture.size])
+                small.save(out / name, quality=_QUALITY, method=6)
             parts.append(_entry(path.stem, truth, examined.result, broad, narrow))
         parts.append(f"Weights: `{examined.result.weights}`.\n")
     (out / "README.md").write_text("\n".join(parts), encoding="utf-8")
     typer.echo(f"{len(media)} reports: {out / 'README.md'}")
 
 
-def photograph(browser: str, page: Path, width_px: int, dark: bool) -> Image:
-    """A page from top to bottom.
+def photograph(browser: str, page: Path, size_wh: tuple[int, int], dark: bool) -> Image:
+    """The upper part of a page.
 
     Args:
         browser: As of ``report.pdf.find_browser``.
         page: HTML file.
-        width_px: Of the screen; 500 at least, which is the narrowest window Chromium opens.
+        size_wh: Width and height of the screen, pixels; 500 wide at least, the narrowest window Chromium opens.
         dark: As a screen that prefers dark colours shows it.
 
     Raises:
@@ -91,7 +95,7 @@ def photograph(browser: str, page: Path, width_px: int, dark: bool) -> Image:
         command = [
             browser, "--headless", "--disable-gpu", "--no-first-run", "--hide-scrollbars", "--disable-extensions",
             "--disable-background-networking", f"--user-data-dir={folder}/user",
-            f"--window-size={width_px},{_TALL_PX}", f"--screenshot={made}",
+            f"--window-size={size_wh[0]},{size_wh[1]}", f"--screenshot={made}",
             f"--blink-settings=preferredColorScheme={0 if dark else 1}", page.resolve().as_uri(),
         ]  # fmt: skip
         if getattr(os, "geteuid", lambda: 1)() == 0:
@@ -125,7 +129,7 @@ def _entry(name: str, truth: str, result: DetectionResult, broad: str, narrow: s
         said += f"; most suspicious: {who} from {found.start_s:.1f} to {found.end_s:.1f} s"
     return (
         f"## {name[2:].replace('_', ' ').capitalize()}\n\n{truth} **The report says: {said}.**\n\n"
-        f"[broad, light]({broad}) · [narrow, dark]({narrow})\n\n![The report]({broad})\n"
+        f"[On a broad, light screen]({broad}) · [on a narrow, dark one]({narrow})\n"
     )
 
 

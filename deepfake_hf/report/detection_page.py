@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_hf.report.figures import timeline_figure
-from deepfake_hf.report.maps_page import CaseMaps, maps_section
+from deepfake_hf.report.maps_page import CaseMaps, maps_sections
 from deepfake_hf.report.page import Banner, Card, Picture, Section, Table, Thumbnails
 from deepfake_hf.report.score_figures import rarity_figure, score_figure, spectrum_figure
 from deepfake_hf.report.words import MEANING, POINTS, STATUS, WORDS, limits_text, score_text, sentence
@@ -80,7 +80,7 @@ def facts_of(case: Case) -> tuple[tuple[str, str], ...]:
 def sections_of(case: Case) -> tuple[Section, ...]:
     """All parts of the page, in order."""
     parts = [_summary(case), _blind_spots(case.result), _time(case), _stretches(case.result), _people(case)]
-    parts += [maps_section(case.maps, (BROAD_IN, NARROW_IN))]
+    parts += maps_sections(case.maps, (BROAD_IN, NARROW_IN))
     parts += [_findings(case), _calibration(case), _record(case)]
     return tuple(part for part in parts if part is not None)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_hf.report.page import Picture, Section, Table, Thumbnails
+from deepfake_hf.report.page import Picture, Section, Thumbnails
 from deepfake_hf.report.style import LIGHT, new_figure, plain_axes
 from deepfake_hf.report.words import sentence
 
@@ -53,10 +53,10 @@ class CaseMaps:
     off: Sequence[str]
 
 
-def maps_section(maps: CaseMaps | None, widths_in: tuple[float, float]) -> Section | None:
-    """The section, for a page of these two widths; None where no map was asked for."""
+def maps_sections(maps: CaseMaps | None, widths_in: tuple[float, float]) -> list[Section]:
+    """The maps, for a page of these two widths, and what is off; nothing where no map was asked for."""
     if maps is None:
-        return None
+        return []
     text = ["A map shows what this detector reacts to, not what was done to the file. It never weighs in the verdict."]
     rows: tuple[Thumbnails, ...] = ()
     pictures: tuple[Picture, ...] = ()
@@ -74,15 +74,18 @@ def maps_section(maps: CaseMaps | None, widths_in: tuple[float, float]) -> Secti
     if maps.sound is not None:
         broad, narrow = (_sound_figure(maps.sound, width) for width in widths_in)
         caption = (
-            f"{maps.sound.shows} Above the spectrogram, below the map ({maps.sound.scale}); shaded where it lies above "
-            f"{HALF:g}."
+            f"{maps.sound.shows} Above the spectrogram (black to white is {_RANGE_DB:g} dB), below the map "
+            f"({maps.sound.scale}); shaded where it lies above {HALF:g}."
         )
         pictures = (Picture("sound-map", broad, f"Sound: {maps.sound.title}", caption, narrow),)
-    off = tuple((sentence(why),) for why in maps.off)
-    return Section(
-        "Where it reacts: heat maps", tuple(text), pictures=pictures, thumbnails=rows, scale=scale,
-        tables=(Table(("Kinds of maps that are off, and why",), off, words=True),) if off else (),
-    )  # fmt: skip
+    found = []
+    if rows or pictures or maps.faces is not None:
+        title = "Where it reacts: heat maps"
+        found.append(Section(title, tuple(text), pictures=pictures, thumbnails=rows, scale=scale))
+    if maps.off:
+        points = tuple(sentence(why) for why in maps.off)
+        found.append(Section("Heat maps that are off, and why", points=points))
+    return found
 
 
 def _sound_figure(sound: SoundMap, width_in: float) -> Figure:

@@ -30,7 +30,7 @@ _FADE_S: Final = 0.02
 _SEED: Final = 4
 _ONE: Final = VirtualCamera(size_wh=(400, 480), aim_xy=(240.0, 256.0), zoom=(0.97, 1.0), pan_px=8.0, seed=_SEED)
 _PAIR: Final = VirtualCamera(size_wh=(320, 320), aim_xy=(225.0, 150.0), zoom=(0.97, 1.0), pan_px=6.0, seed=_SEED)
-_OPEN_PX: Final = 9.0  # of the portrait: how far the loudest sound drops the lower lip
+_OPEN_PX: Final = 6.0  # of the portrait: how far the loudest sound drops the lower lip
 _LOWER_LIP: Final = (55, 56, 57, 58, 59, 65, 66, 67)
 # iBUG points after left and right are exchanged: jaw, brows, nose, eyes, mouth.
 _MIRRORED: Final = (

@@ -20,17 +20,13 @@ from deepfake_hf.detector import Detector
 from deepfake_hf.media import write_video
 from deepfake_hf.synthesis.astronaut import LANDMARKS_XY, astronaut_rgb
 from deepfake_hf.synthesis.face_swap import swap_face
+from deepfake_hf.synthesis.gallery import second_person
 from deepfake_hf.synthesis.virtual_camera import VirtualCamera, film
 from deepfake_hf.types import DetectionResult, Frame
 from tests.tiny_bundle import write_tiny_bundle
 
 BEGIN_S, END_S = 2.0, 4.0
 CAMERA = VirtualCamera(size_wh=(256, 256), aim_xy=(225.0, 130.0), zoom=(0.97, 1.0), pan_px=5.0, seed=4)
-# iBUG points after left and right are exchanged: jaw, brows, nose, eyes, mouth.
-MIRRORED = [
-    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46, 39, 38, 37, 36,
-    41, 40, *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
-]  # fmt: skip
 
 
 class TintBranch:
@@ -47,9 +43,7 @@ class TintBranch:
 
 def clip(path: Path) -> None:
     """The second person is the portrait turned round; on the right hand the first one's face is put, tinted blue."""
-    one = astronaut_rgb()
-    other = np.ascontiguousarray(one[:, ::-1])
-    turned = (LANDMARKS_XY[MIRRORED] * [-1, 1] + [511, 0]).astype(np.float32)
+    one, (other, turned) = astronaut_rgb(), second_person()
     tinted = np.ascontiguousarray(one[..., ::-1])
     swapped, _ = swap_face(other, turned, tinted, LANDMARKS_XY, colour=0.0)
 
