@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,13 @@ def test_closing_ends_the_thread() -> None:
     assert not fresh._reader.is_alive()
     with pytest.raises(StopIteration):
         next(fresh)
+
+
+def test_a_camera_gives_upright_rgb_with_rising_times(tmp_path: Path) -> None:
+    red = np.zeros((48, 64, 3), np.uint8)
+    red[..., 0] = 250
+    path = make_video(tmp_path / "a.mp4", 5, (64, 48), pictures=red)  # OpenCV opens a file as it opens a camera
+    frames = list(camera_frames(str(path)))
+    assert len(frames) == 5 and frames[0].pts_s == 0.0
+    assert all(later.pts_s > sooner.pts_s for sooner, later in pairwise(frames))
+    assert frames[2].rgb.shape == (48, 64, 3) and frames[2].rgb[..., 0].mean() > 200 > 50 > frames[2].rgb[..., 2].mean()
