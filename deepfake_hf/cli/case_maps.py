@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deepfake_hf.evidence.maps.heat_map import HeatMap
     from deepfake_hf.media import Limits
     from deepfake_hf.report.maps_page import CaseMaps, FaceMaps, SoundMap
+    from deepfake_hf.report.page import Thumbnails
 
 Box = tuple[float, float, float, float]
 MAX_TRACKS: Final = 3
@@ -122,15 +123,16 @@ class MapCollector:
         self.mapper, self._still = mapper, result.kind is MediaKind.IMAGE
         self._num_faces = sum(window.box_xyxy is not None for window in result.windows)
         self._wanted = _wanted(result, real_below) if mapper.kind else {}
-        self._shown: dict[int, list[tuple[bytes, str]]] = defaultdict(list)
+        self._shown: list[tuple[int, float, Thumbnails]] = []
 
-    def add(self, rgb: NDArray[np.uint8], box: Box, track: int) -> None:
+    def add(self, rgb: NDArray[np.uint8], box: Box, track: int, pts_s: float) -> None:
         """One face of one frame uint8 (H, W, 3); those that are not wanted cost nothing."""
         from deepfake_hf.evidence.maps.draw import crop_place, frame_overlay, overlay
         from deepfake_hf.faces import crop_face
+        from deepfake_hf.report.page import Thumbnails
         from deepfake_hf.report.thumbnails import jpeg
 
-        window = self._wanted.pop((track, box), None)
+        window = self._wanted.pop((track, pts_s), None)
         if window is None:
             return
         heat, place = self.mapper.map_of(rgb, box), np.array(box, np.float32)
@@ -138,24 +140,23 @@ class MapCollector:
         side = int(np.clip(right - left, _FACE_PX, 2 * _FACE_PX))
         face = crop_face(rgb, place, side)
         values = np.clip(cv2.resize(heat.values, (side, side), interpolation=cv2.INTER_LINEAR), 0, 1)
-        when = "" if self._still else f"{window.start_s:.2f} s, "
-        self._shown[track] += [
-            (jpeg(face), f"the face: {when}P(fake) {window.p_fake:.2f}"),
+        when = "" if self._still else f" at {window.start_s:.2f} s"
+        pictures = (
+            (jpeg(face), "the face"),
             (jpeg(overlay(face, np.asarray(values, np.float32))), "under its map"),
             (jpeg(_small(frame_overlay(rgb, [(place, heat)]))), "in the frame"),
-        ]
+        )
+        title = f"Face {track}{when}: P(fake) {window.p_fake:.2f}"
+        self._shown.append((track, window.start_s, Thumbnails(title, pictures, large=True)))
 
     def faces(self) -> FaceMaps | None:
         """What was gathered; None where no kind stands or no face was scored."""
         from deepfake_hf.evidence.maps.kinds import KINDS
         from deepfake_hf.report.maps_page import FaceMaps
-        from deepfake_hf.report.page import Thumbnails
 
         if self.mapper.kind is None or not self._num_faces:
             return None
-        rows = tuple(
-            Thumbnails(f"Face {track}", tuple(shown), large=True) for track, shown in sorted(self._shown.items())
-        )
+        rows = tuple(row for _, _, row in sorted(self._shown, key=lambda shown: shown[:2]))
         kind = KINDS[self.mapper.kind]
         return FaceMaps(kind.title, kind.shows, _SCALE, rows)
 
@@ -169,7 +170,7 @@ def case_maps(path: Path, result: DetectionResult, detector: Detector, faces: Ma
     return CaseMaps(faces.faces(), sound, (*(faces.mapper.off if saw else ()), *silent))
 
 
-def _wanted(result: DetectionResult, real_below: float) -> dict[tuple[int, Box], WindowScore]:
+def _wanted(result: DetectionResult, real_below: float) -> dict[tuple[int, float], WindowScore]:
     """Of up to ``MAX_TRACKS`` tracks the most suspicious windows among their thumbnails, if not called real."""
     from deepfake_hf.report.thumbnails import choose_windows
 
@@ -182,7 +183,7 @@ def _wanted(result: DetectionResult, real_below: float) -> dict[tuple[int, Box],
         best = sorted(choose_windows(windows), key=lambda window: -window.logit_fake)[:OF_EACH]
         chosen[track] = [window for window in best if (window.p_fake or 0.0) >= real_below]
     tracks = sorted((t for t in chosen if chosen[t]), key=lambda t: -chosen[t][0].logit_fake)[:MAX_TRACKS]
-    return {(t, window.box_xyxy): window for t in tracks for window in chosen[t] if window.box_xyxy is not None}
+    return {(t, window.start_s): window for t in tracks for window in chosen[t]}
 
 
 def _sound(

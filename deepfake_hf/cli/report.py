@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from deepfake_hf.evidence.frequency import FaceSpectra
     from deepfake_hf.report.maps_page import CaseMaps
     from deepfake_hf.report.page import Thumbnails
+    from deepfake_hf.report.thumbnails import Look
     from deepfake_hf.types import DetectionResult, Finding
 
 SEED: Final = 0  # of the bootstrap interval (scoring.aggregation.interval)
@@ -107,7 +108,9 @@ def examine(
     spectra = FaceSpectra()
     sampling = options.sampling() or AtRate(default_rate(result.duration_s))
     mapper = MapCollector(FaceMapper(detector), result, options.threshold) if maps and pictures else None
-    looks = (spectra.add, *((mapper.add,) if mapper else ()))
+    looks: list[Look] = [lambda rgb, box, track, _: spectra.add(rgb, box, track)]
+    if mapper is not None:
+        looks.append(mapper.add)
     thumbnails = track_thumbnails(file, result, sampling, options.limits(), looks) if pictures else ()
     mapped = case_maps(file, result, detector, mapper, options.limits()) if mapper else None
     faces = spectra.finding()

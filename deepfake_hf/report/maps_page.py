@@ -23,7 +23,7 @@ _N_FFT, _HOP, _RANGE_DB = 512, 160, 70.0
 @dataclass(frozen=True)
 class FaceMaps:
     """Of one kind, whose ``title`` and ``shows`` are for a lay reader: ``rows`` are frames and faces under their maps,
-    a row a track; ``scale`` says what the colours stand for."""
+    a row each; ``scale`` says what the colours stand for."""
 
     title: str
     shows: str

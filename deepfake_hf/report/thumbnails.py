@@ -19,7 +19,7 @@ from deepfake_hf.report.page import Thumbnails
 from deepfake_hf.types import DetectionResult, Frame, MediaKind, WindowScore
 
 Box = tuple[float, float, float, float]
-Look = Callable[[NDArray[np.uint8], Box, int], None]
+Look = Callable[[NDArray[np.uint8], Box, int, float], None]
 SIDE_PX: Final = 224  # shown at half the size, so that they are sharp on fine screens and on paper
 OF_EACH: Final = 6
 MAX_TRACKS: Final = 12
@@ -48,7 +48,8 @@ def track_thumbnails(
         result: What was found in it.
         sampling: The frames that were analysed, so that the wanted ones come by again.
         limits: As in the analysis.
-        looks: Each is called with each frame uint8 (H, W, 3) of a thumbnail, the face's box and its track.
+        looks: Each is called with each frame uint8 (H, W, 3) of a thumbnail, the face's box, its track and
+            the time in seconds.
     """
     own: dict[int, list[WindowScore]] = defaultdict(list)
     for window in result.windows:
@@ -90,7 +91,7 @@ def _cut(
                     box = np.array(window.box_xyxy, np.float32)
                     cut[place] = jpeg(crop_face(frame.rgb, box, SIDE_PX))
                     for look in looks:
-                        look(frame.rgb, window.box_xyxy, window.track or 0)
+                        look(frame.rgb, window.box_xyxy, window.track or 0, window.start_s)
             if frame.pts_s >= last_s:
                 break
     except MediaError:

@@ -74,12 +74,14 @@ def test_suspicious_faces_get_a_map_and_real_ones_none(detector: Detector) -> No
     found = result(*(window(float(i), 0, 5.0 + i) for i in range(6)), *(window(float(i), 1, -9.0) for i in range(6)))
     mapper = FaceMapper(detector)
     collector = MapCollector(mapper, found, "fpr1")
-    for track in (1, 0):
-        collector.add(portrait(), FACE, track)
+    for pts_s in range(6):
+        for track in (1, 0):
+            collector.add(portrait(), FACE, track, float(pts_s))
     faces = collector.faces()
     assert mapper.kind == "grad_cam" and faces is not None and faces.title == "Grad-CAM"
-    [row] = faces.rows
-    assert row.title == "Face 0" and row.large and OF_EACH == 2
+    row = faces.rows[-1]
+    assert [one.title for one in faces.rows] == [f"Face 0 at {s}.00 s: P(fake) 1.00" for s in (4, 5)]
+    assert row.large and OF_EACH == 2
     plain, mapped, frame = (np.asarray(Image.open(io.BytesIO(content))).astype(int) for content, _ in row.pictures[:3])
     assert plain.shape == mapped.shape and frame.shape == (320, 320, 3)
     assert np.abs(mapped - plain).max() > 60  # the map covers something
