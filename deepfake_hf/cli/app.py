@@ -15,6 +15,7 @@ from deepfake_hf.cli.gallery import gallery
 from deepfake_hf.cli.hub import app as hub_app
 from deepfake_hf.cli.maps import maps_check
 from deepfake_hf.cli.reporting import annotate, live, report, verify
+from deepfake_hf.cli.sync_check import sync_check
 from deepfake_hf.cli.synth import app as synth_app
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app.command()(annotate)
 app.command()(live)
 app.command()(gallery)
 app.command()(maps_check)
+app.command()(sync_check)
 
 
 def _version(asked: bool) -> None:

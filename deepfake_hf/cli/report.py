@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deepfake_hf.report.maps_page import CaseMaps
     from deepfake_hf.report.page import Thumbnails
     from deepfake_hf.report.thumbnails import Look
-    from deepfake_hf.types import DetectionResult, Finding
+    from deepfake_hf.types import DetectionResult, Finding, SyncCurve
 
 SEED: Final = 0  # of the bootstrap interval (scoring.aggregation.interval)
 FACE_DETECTOR: Final = "centerface"
@@ -40,6 +40,7 @@ class Examined:
     record: dict[str, Any]
     thumbnails: tuple[Thumbnails, ...]
     spectra: FaceSpectra
+    sync: SyncCurve | None
     maps: CaseMaps | None
 
 
@@ -92,6 +93,7 @@ def examine(
     import torch
 
     from deepfake_hf.cli.case_maps import FaceMapper, MapCollector, case_maps
+    from deepfake_hf.cli.lip_sync import lip_sync_evidence
     from deepfake_hf.detector import default_rate
     from deepfake_hf.evidence.frequency import FaceSpectra
     from deepfake_hf.evidence.gather import gather
@@ -114,7 +116,8 @@ def examine(
     thumbnails = track_thumbnails(file, result, sampling, options.limits(), looks) if pictures else ()
     mapped = case_maps(file, result, detector, mapper, options.limits()) if mapper else None
     faces = spectra.finding()
-    findings = (*gather(file, options.limits()), *((faces,) if faces else ()))
+    lips, sync = lip_sync_evidence(file, detector, result, options.limits())
+    findings = (*gather(file, options.limits()), *filter(None, (faces, lips)))
     settings = {key: value for key, value in asdict(options).items() if key not in _NOT_SETTINGS}
     settings |= {"device": str(detector.device), "face_detector": FACE_DETECTOR, "seed": SEED}
     record = make_record(
@@ -126,7 +129,7 @@ def examine(
         environment={"versions": result.versions, "machine": machine(str(detector.device))},
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return Examined(detector, result, findings, record, thumbnails, spectra, mapped)
+    return Examined(detector, result, findings, record, thumbnails, spectra, sync, mapped)
 
 
 def write_case(out: Path, examined: Examined) -> None:
@@ -143,6 +146,7 @@ def write_case(out: Path, examined: Examined) -> None:
         bundle.calibrations,
         _figures(bundle.path),
         examined.spectra.curves(),
+        examined.sync,
         examined.maps,
     )
     write_page(out, f"Report on {result.path}", facts_of(case), sections_of(case), banner_of(result))

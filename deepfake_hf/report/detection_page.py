@@ -13,10 +13,11 @@ from deepfake_hf.report.figures import timeline_figure
 from deepfake_hf.report.maps_page import CaseMaps, maps_sections
 from deepfake_hf.report.page import Banner, Card, Picture, Section, Table, Thumbnails
 from deepfake_hf.report.score_figures import rarity_figure, score_figure, spectrum_figure
+from deepfake_hf.report.sync_figure import CAPTION, sync_figure
 from deepfake_hf.report.words import MEANING, POINTS, STATUS, WORDS, limits_text, score_text, sentence
 from deepfake_hf.scoring.calibration import margin_of
 from deepfake_hf.scoring.decision import BranchCalibration
-from deepfake_hf.types import DetectionResult, Finding, MediaKind, Segment, TrackResult, Verdict
+from deepfake_hf.types import DetectionResult, Finding, MediaKind, Segment, SyncCurve, TrackResult, Verdict
 
 BROAD_IN: Final = 10.0
 NARROW_IN: Final = 4.2
@@ -45,6 +46,7 @@ class Case:
         calibrations: By branch; empty for a model that nobody has calibrated.
         figures: By branch what was measured of these weights (``figures.json``); may be empty.
         spectra: By track, cycles per pixel and dB of its faces, each float64 (N,); may be empty.
+        sync: Of lips and sound; None where there was nothing to compare.
         maps: Heat maps; None where none were asked for.
     """
 
@@ -55,6 +57,7 @@ class Case:
     calibrations: Mapping[str, BranchCalibration]
     figures: Mapping[str, Any]
     spectra: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
+    sync: SyncCurve | None = None
     maps: CaseMaps | None = None
 
 
@@ -251,6 +254,8 @@ def _findings(case: Case) -> Section | None:
     if case.spectra:
         caption = "Mean over the frames shown as thumbnails, all directions together, at the frame's own resolution."
         pictures = (Picture("spectrum", spectrum_figure(case.spectra), "Spectrum of faces", caption),)
+    if case.sync is not None:
+        pictures += (Picture("sync", sync_figure(case.sync), "Lips and sound", CAPTION),)
     return Section("Other evidence", text, tables=tuple(tables), pictures=pictures)
 
 
