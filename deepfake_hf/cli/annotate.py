@@ -12,10 +12,12 @@ from deepfake_hf.cli.detect import DetectOptions
 from deepfake_hf.cli.terminal import DONE, SOME_UNREADABLE, plain_errors, progress
 
 if TYPE_CHECKING:
+    from deepfake_hf.cli.case_maps import MovingMaps
+    from deepfake_hf.detector import Detector
     from deepfake_hf.types import Frame
 
 
-def run(file: Path, out: Path, options: DetectOptions) -> int:
+def run(file: Path, out: Path, options: DetectOptions, maps: bool = False) -> int:
     """Do the command; returns its exit status."""
     from deepfake_hf.errors import UsageError
     from deepfake_hf.media import EveryNth, probe, read_frames, write_video
@@ -27,6 +29,7 @@ def run(file: Path, out: Path, options: DetectOptions) -> int:
             raise UsageError(f"{out}", "it is the file that is read", "name another file to write")
         with progress(file.name, options.quiet) as tell:
             detector = options.detector()
+            under = _maps_under(detector) if maps else None
             result = detector.detect(
                 file,
                 sampling=options.sampling(),
@@ -40,7 +43,7 @@ def run(file: Path, out: Path, options: DetectOptions) -> int:
             if info.kind is not MediaKind.VIDEO or info.width_px is None or info.height_px is None:
                 why = f"it is a {info.kind.value} file and has no moving picture"
                 raise UsageError(f"{file} cannot be annotated", why, "use `deepfake-hf report` for it")
-            annotator = Annotator(result, detector.operating_points(), (info.width_px, info.height_px))
+            annotator = Annotator(result, detector.operating_points(), (info.width_px, info.height_px), under)
             out.parent.mkdir(parents=True, exist_ok=True)
             frames = read_frames(file, EveryNth(1), limits=options.limits(), info=info)
             drawn = _told(annotator.frames(frames), info.duration_s, tell)
@@ -48,6 +51,18 @@ def run(file: Path, out: Path, options: DetectOptions) -> int:
     if not options.quiet:
         typer.echo(f"{result.verdict or result.status}: {out}")
     return DONE
+
+
+def _maps_under(detector: Detector) -> MovingMaps:
+    """Raises: UsageError: No kind of map of faces stands for these weights."""
+    from deepfake_hf.cli.case_maps import FaceMapper, MovingMaps
+    from deepfake_hf.errors import UsageError
+
+    mapper = FaceMapper(detector)
+    if mapper.kind is None:
+        why = "; ".join(mapper.off) or "these weights have no branch of faces"
+        raise UsageError("--maps", why, "leave it out, or score these weights' maps with `deepfake-hf maps-check`")
+    return MovingMaps(mapper)
 
 
 def _told(frames: Iterator[Frame], whole_s: float | None, tell: Callable[[int, int], None]) -> Iterator[Frame]:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from deepfake_hf.detector import Detector
     from deepfake_hf.evidence.frequency import FaceSpectra
+    from deepfake_hf.report.maps_page import CaseMaps
     from deepfake_hf.report.page import Thumbnails
+    from deepfake_hf.report.thumbnails import Look
     from deepfake_hf.types import DetectionResult, Finding, SyncCurve
 
 SEED: Final = 0  # of the bootstrap interval (scoring.aggregation.interval)
@@ -39,9 +41,12 @@ class Examined:
     thumbnails: tuple[Thumbnails, ...]
     spectra: FaceSpectra
     sync: SyncCurve | None
+    maps: CaseMaps | None
 
 
-def run(file: Path, out: Path, json_path: Path | None, pdf: Path | None, options: DetectOptions) -> int:
+def run(
+    file: Path, out: Path, json_path: Path | None, pdf: Path | None, options: DetectOptions, maps: bool = True
+) -> int:
     """Do the command; returns its exit status."""
     from deepfake_hf.report.record import write_record
 
@@ -52,7 +57,7 @@ def run(file: Path, out: Path, json_path: Path | None, pdf: Path | None, options
 
             browser = find_browser()  # said before minutes of work
         with progress(file.name, options.quiet) as tell:
-            examined = examine(file, options, lambda share, _: tell(round(100 * share), 100))
+            examined = examine(file, options, lambda share, _: tell(round(100 * share), 100), maps=maps)
             write_case(out, examined)
         if json_path is not None:
             write_record(json_path, examined.record)
@@ -73,6 +78,7 @@ def examine(
     report: Callable[[float, str], None] | None = None,
     threads: int | None = None,
     pictures: bool = True,
+    maps: bool = False,
 ) -> Examined:
     """Analyse a file and gather its record.
 
@@ -82,9 +88,11 @@ def examine(
         report: Progress, as ``Detector.detect`` takes it.
         threads: Of torch; None leaves them. The last digits of a score can depend on their number.
         pictures: Go through the file once more for thumbnails and the spectrum of faces.
+        maps: Also make heat maps; only with ``pictures``.
     """
     import torch
 
+    from deepfake_hf.cli.case_maps import FaceMapper, MapCollector, case_maps
     from deepfake_hf.cli.lip_sync import lip_sync_evidence
     from deepfake_hf.detector import default_rate
     from deepfake_hf.evidence.frequency import FaceSpectra
@@ -101,7 +109,12 @@ def examine(
     result = named(raw, str(file), file.name)
     spectra = FaceSpectra()
     sampling = options.sampling() or AtRate(default_rate(result.duration_s))
-    thumbnails = track_thumbnails(file, result, sampling, options.limits(), spectra.add) if pictures else ()
+    mapper = MapCollector(FaceMapper(detector), result, options.threshold) if maps and pictures else None
+    looks: list[Look] = [lambda rgb, box, track, _: spectra.add(rgb, box, track)]
+    if mapper is not None:
+        looks.append(mapper.add)
+    thumbnails = track_thumbnails(file, result, sampling, options.limits(), looks) if pictures else ()
+    mapped = case_maps(file, result, detector, mapper, options.limits()) if mapper else None
     faces = spectra.finding()
     lips, sync = lip_sync_evidence(file, detector, result, options.limits())
     findings = (*gather(file, options.limits()), *filter(None, (faces, lips)))
@@ -116,7 +129,7 @@ def examine(
         environment={"versions": result.versions, "machine": machine(str(detector.device))},
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return Examined(detector, result, findings, record, thumbnails, spectra, sync)
+    return Examined(detector, result, findings, record, thumbnails, spectra, sync, mapped)
 
 
 def write_case(out: Path, examined: Examined) -> None:
@@ -134,6 +147,7 @@ def write_case(out: Path, examined: Examined) -> None:
         _figures(bundle.path),
         examined.spectra.curves(),
         examined.sync,
+        examined.maps,
     )
     write_page(out, f"Report on {result.path}", facts_of(case), sections_of(case), banner_of(result))
 

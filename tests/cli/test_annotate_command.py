@@ -55,3 +55,19 @@ def test_what_has_no_moving_picture_is_bad_usage(tmp_path: Path, bundle: str) ->
         assert done.exit_code == 2 and "Traceback" not in done.output
     (tmp_path / "c.mp4").write_text("no film")
     assert runner.invoke(app, ["annotate", str(tmp_path / "c.mp4"), str(tmp_path / "d.mp4")]).exit_code == 3
+
+
+def test_a_file_whose_pictures_change_their_size(tmp_path: Path, bundle: str) -> None:
+    parts = []
+    for place, side in enumerate((320, 200)):
+        part = make_video(tmp_path / f"{place}.ts", 10, (side, side), pictures=portrait()[:side, :side])
+        parts.append(part.read_bytes())
+    source, out = tmp_path / "both.ts", tmp_path / "out.mp4"
+    source.write_bytes(b"".join(parts))
+    sides = {frame.rgb.shape[0] for frame in read_frames(source, EveryNth(1))}
+    assert sides == {320, 200}
+    done = runner.invoke(app, ["annotate", str(source), str(out), "--bundle", bundle])
+    assert done.exit_code == 0, done.output
+    frames = list(read_frames(out, EveryNth(1)))
+    assert len(frames) == 20 and len({frame.rgb.shape for frame in frames}) == 1
+    assert np.abs(frames[15].rgb[:320].astype(int).mean() - frames[5].rgb[:320].astype(int).mean()) < 60

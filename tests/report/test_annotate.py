@@ -12,7 +12,7 @@ import pytest
 
 from deepfake_hf.report.annotate import COLOURS, Annotator
 from deepfake_hf.scoring.calibration import sigmoid
-from deepfake_hf.types import DetectionResult, Frame, MediaKind, OperatingBand, Status, Verdict, WindowScore
+from deepfake_hf.types import DetectionResult, Frame, MediaKind, OperatingBand, SeenFace, Status, Verdict, WindowScore
 from tests.media.media_making import loop_packets, make_video
 
 MEASURE = """
@@ -115,3 +115,29 @@ def test_memory_is_flat(tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout))
     assert peaks[1] < 1.15 * peaks[0]
+
+
+def test_frames_of_another_size_are_fitted_with_their_own_boxes() -> None:
+    drawer = Annotator(result(window(0.0, 20, 5.0, length_s=2.0)), POINTS, (320, 240))
+    small = np.full((150, 100, 3), 128, np.uint8)  # upright where the others lie
+    drawn = drawer.draw(small, 0.5)
+    assert drawn.shape == drawer.draw(np.full((240, 320, 3), 128, np.uint8), 0.5).shape
+    picture = drawn[:240]
+    assert (picture[:, :80] == 0).all() and (picture[:, 240:] == 0).all()  # 160 x 240 in the middle, black beside it
+    red = (np.abs(picture[110:].astype(int) - COLOURS[Verdict.FAKE]).max(axis=2) < 30).nonzero()
+    # the box (20, 60, 70, 120) at 1.6 times its size, 80 px to the right, below its label
+    assert abs(red[1].min() - 112) < 8 and abs(red[1].max() - 192) < 8 and abs(red[0].max() + 110 - 192) < 8
+
+
+def test_under_the_boxes_something_may_be_laid() -> None:
+    seen = []
+
+    def under(rgb: np.ndarray, pts_s: float, faces: list[SeenFace]) -> np.ndarray:
+        seen.append((pts_s, [face.track for face in faces]))
+        return np.full_like(rgb, 200)
+
+    drawer = Annotator(CLIP, POINTS, (320, 240), under)
+    drawn = drawer.draw(np.full((240, 320, 3), 128, np.uint8), 0.5)
+    assert (
+        seen == [(0.5, [0])] and drawn[5, 300].tolist() == [200] * 3 and has(drawn[:240], COLOURS[Verdict.FAKE]) > 200
+    )
