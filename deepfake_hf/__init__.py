@@ -10,6 +10,7 @@ from deepfake_hf._version import __version__
 if TYPE_CHECKING:
     from deepfake_hf.detector import Detector
     from deepfake_hf.media import AtRate, EveryNth, Limits, Uniform
+    from deepfake_hf.report.boxes import draw_faces
     from deepfake_hf.types import DetectionResult, Status, Verdict
 
 _HOMES = {
@@ -21,6 +22,7 @@ _HOMES = {
     "EveryNth": "deepfake_hf.media",
     "Uniform": "deepfake_hf.media",
     "Limits": "deepfake_hf.media",
+    "draw_faces": "deepfake_hf.report.boxes",
 }
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Uniform",
     "Verdict",
     "__version__",
+    "draw_faces",
 ]
 
 

@@ -23,6 +23,7 @@ from deepfake_hf.inference.branch import CropScorer, FrameBranch, SoundScorer, S
 from deepfake_hf.inference.conclude import Concluder, Observation
 from deepfake_hf.inference.faces_pass import FacesPass
 from deepfake_hf.inference.landmarks import LandmarkFinder
+from deepfake_hf.inference.live import LiveWatch
 from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.inference.session import LiveSession
 from deepfake_hf.inference.speech_pass import SpeechPass
@@ -214,16 +215,34 @@ class Detector:
         Yields:
             After each item, the result over the last seconds. Memory stays bounded.
         """
-        limit = parse_threshold(threshold)
-        session = LiveSession(self.face_detector, self.face_branch, self.speech_branch, sampling_rate)
+        watch = self.live(threshold=threshold, sampling_rate=sampling_rate, load=None)
         for item in items:
-            seen = Observation("<stream>", time.perf_counter(), step_s=session.step_s)
             if isinstance(item, tuple):
-                session.push_frame(*item)
+                watch.push_frame(*item)
             else:
-                session.push_samples(item)
-            seen.faces, seen.speech = session.heard()
-            yield self._concluder.conclude(seen, limit)
+                watch.push_samples(item)
+            yield watch.result()
+
+    def live(
+        self, *, threshold: str | float | None = None, sampling_rate: int = 16_000, load: float | None = 0.5
+    ) -> LiveWatch:
+        """Follow one live source by hand: push frames and samples, get each frame's faces with their readings.
+
+        Args:
+            threshold: as ``detect``.
+            sampling_rate: of the samples, Hz.
+            load: share of the time, in (0, 1], that searching and scoring faces may take; the rest is for showing
+                frames. None: five times a second, however long that takes.
+
+        Raises:
+            UsageError: an argument can't be used.
+        """
+        if load is not None and not 0 < load <= 1:
+            raise UsageError(
+                f"load={load}", "it is a share of the time", "give one above 0 and at most 1, or None"
+            )
+        session = LiveSession(self.face_detector, self.face_branch, self.speech_branch, sampling_rate)
+        return LiveWatch(session, self._concluder, parse_threshold(threshold), load)
 
     def _detect_picture(self, rgb: NDArray[np.uint8], limit: str | float) -> DetectionResult:
         seen = Observation("<picture>", time.perf_counter(), MediaKind.IMAGE)

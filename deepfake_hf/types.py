@@ -139,6 +139,20 @@ class WindowScore:
 
 
 @dataclass(frozen=True)
+class SeenFace:
+    """One face at one moment: its box in pixels, P(fake) around that moment and the reading of it.
+
+    ``p_fake`` and ``verdict`` are None where nothing was scored, and ``reason`` then says why.
+    """
+
+    track: int
+    box_xyxy: tuple[float, float, float, float]
+    p_fake: float | None
+    verdict: Verdict | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Segment:
     """A suspicious stretch: merged windows of one branch (and track) at or over the fake limit."""
 

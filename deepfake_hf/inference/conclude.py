@@ -101,7 +101,7 @@ class Concluder:
         tallies = seen.faces.finish() if seen.faces else []
         face_voices = assemble.face_voices(tallies)
         if seen.faces:
-            limits = self._band("face", threshold)
+            limits = self.band_of("face", threshold)
             fused = fuse(face_voices, self.calibrations) if face_voices else None
             expected = round(seen.duration_s / seen.step_s) if seen.duration_s and seen.step_s else 1
             branches.append(
@@ -111,7 +111,7 @@ class Concluder:
             tracks = assemble.track_results(tallies, limits, max(seen.step_s, 0.04))
             segments += [segment for track in tracks for segment in track.segments]
         if seen.speech:
-            limits = self._band("speech", threshold)
+            limits = self.band_of("speech", threshold)
             expected_s = seen.duration_s if seen.kind is MediaKind.AUDIO else None
             branches.append(assemble.speech_branch_result(seen.speech, expected_s, limits, f"speech of {self.weights}"))
             windows += seen.speech.windows
@@ -124,7 +124,7 @@ class Concluder:
             blank = self.without_answer(seen, status, f"could not score, because {why}")
             return replace(blank, branches=tuple(branches), tracks=tracks)
         fused = fuse([*face_voices, *assemble.speech_voices(seen.speech)], self.calibrations)
-        limits = self._band(fused.voice.branch, threshold)
+        limits = self.band_of(fused.voice.branch, threshold)
         verdict = decide(fused.p_fake, limits)
         silent = [branch for branch in branches if branch.status is not Status.SCORED]
         return replace(
@@ -140,7 +140,8 @@ class Concluder:
             segments=tuple(segments),
         )
 
-    def _band(self, branch: str, threshold: str | float) -> OperatingBand | None:
+    def band_of(self, branch: str, threshold: str | float) -> OperatingBand | None:
+        """The limits of a branch that a threshold means; None where nobody has calibrated it."""
         held = self.calibrations.get(branch)
         return band(held.operating_points if held else None, threshold)
 

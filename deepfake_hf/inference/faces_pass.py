@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_hf.faces import FaceDetector, FaceTracker, assess, crop_face, detect_in_picture
+from deepfake_hf.faces import FaceDetector, FaceTracker, TrackedFace, assess, crop_face, detect_in_picture
 from deepfake_hf.inference.branch import BATCH, CropScorer
 from deepfake_hf.types import Frame, Status, WindowScore
 
@@ -50,8 +50,8 @@ class FacesPass:
         self.num_frames_scored = 0
         self._pending: list[tuple[int, float, tuple[float, float, float, float], NDArray[np.uint8]]] = []
 
-    def feed(self, frame: Frame) -> None:
-        """Take one upright frame."""
+    def feed(self, frame: Frame) -> list[TrackedFace]:
+        """Take one upright frame; returns its faces."""
         faces = None
         if self.num_frames % self.detect_every == 0:
             faces = detect_in_picture(self.detector, frame.rgb) if self.still else self.detector.detect(frame.rgb)
@@ -74,6 +74,11 @@ class FacesPass:
         self.num_frames_scored += scored
         if len(self._pending) >= BATCH:
             self.flush()
+        return tracked
+
+    def follow(self, rgb: NDArray[np.uint8], pts_s: float) -> list[TrackedFace]:
+        """Where the faces are in a frame, uint8 (H, W, 3), that is neither searched nor scored."""
+        return self.tracker.update(rgb, pts_s, None)
 
     def flush(self) -> None:
         """Score what is waiting."""

@@ -4,36 +4,24 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from deepfake_hf.report.boxes import COLOURS, draw_face, font_of, unit_of
 from deepfake_hf.report.words import STATUS
 from deepfake_hf.scoring.aggregation import per_second
 from deepfake_hf.scoring.calibration import sigmoid
 from deepfake_hf.scoring.decision import THRESHOLD_NAMES, band, decide
-from deepfake_hf.types import DetectionResult, Frame, OperatingBand, Verdict, WindowScore
+from deepfake_hf.types import DetectionResult, Frame, OperatingBand, SeenFace, Verdict, WindowScore
 
 Box = tuple[float, float, float, float]
-# White letters on each have a contrast of 5:1 or more.
-COLOURS: Final = {Verdict.REAL: (11, 122, 62), Verdict.FAKE: (197, 34, 31), Verdict.UNCERTAIN: (95, 99, 104)}
 MAX_LANES: Final = 6
 _GROUND, _INK, _QUIET, _LANE = (24, 28, 38), (240, 242, 246), (165, 172, 186), (40, 46, 60)
 _SMOOTH_S: Final = 0.5
 _MAX_GAP_S: Final = 2.1  # frames are analysed at least once a second by default; a longer silence is no face
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One face at one moment: its box in pixels, P(fake) over half a second to each side, and the reading."""
-
-    track: int
-    box_xyxy: Box
-    p_fake: float
-    verdict: Verdict
 
 
 class Annotator:
@@ -49,8 +37,8 @@ class Annotator:
         self, result: DetectionResult, operating_points: Mapping[str, Mapping[str, float]], size_wh: tuple[int, int]
     ) -> None:
         self._result, self._points, self._size = result, operating_points, size_wh
-        self._unit = max(1.0, min(size_wh) / 400)
-        self._font = ImageFont.load_default(round(13 * self._unit))
+        self._unit = unit_of(size_wh)
+        self._font = font_of(self._unit)
         self._tracks: dict[int, list[WindowScore]] = {}
         for window in result.windows:
             if window.track is not None and window.box_xyxy is not None:
@@ -64,7 +52,7 @@ class Annotator:
         for frame in frames:
             yield Frame(self.draw(frame.rgb, frame.pts_s), frame.pts_s, frame.index)
 
-    def faces_at(self, pts_s: float) -> list[Seen]:
+    def faces_at(self, pts_s: float) -> list[SeenFace]:
         """The faces at a moment; between two analysed frames the box is on the way from one to the other."""
         found = []
         for track, own in self._tracks.items():
@@ -81,7 +69,7 @@ class Annotator:
             near = own[bisect_left(starts, pts_s - _SMOOTH_S) : bisect_right(starts, pts_s + _SMOOTH_S)] or [before]
             p_fake = sigmoid(float(np.mean([window.logit_fake for window in near])))
             box = _between(before, later, pts_s)
-            found.append(Seen(track, box, p_fake, decide(p_fake, self._limits("face"))))
+            found.append(SeenFace(track, box, p_fake, decide(p_fake, self._limits("face"))))
         return found
 
     def draw(self, rgb: NDArray[np.uint8], pts_s: float) -> NDArray[np.uint8]:
@@ -89,7 +77,7 @@ class Annotator:
         picture = Image.fromarray(rgb)
         pen = ImageDraw.Draw(picture)
         for seen in self.faces_at(pts_s):
-            self._draw_face(pen, seen)
+            draw_face(pen, seen, picture.size)
         strip = self._strip.copy()
         left, right, end_s = self._lane_x
         x = left + (right - left) * min(1.0, pts_s / end_s)
@@ -97,21 +85,6 @@ class Annotator:
             (x, self._lane_top, x, strip.height), fill=_INK, width=max(1, round(1.5 * self._unit))
         )
         return np.concatenate([np.asarray(picture), np.asarray(strip)])
-
-    def _draw_face(self, pen: ImageDraw.ImageDraw, seen: Seen) -> None:
-        width, height = self._size
-        colour, line = COLOURS[seen.verdict], max(2, round(2.5 * self._unit))
-        left, top, right, bottom = seen.box_xyxy
-        pen.rectangle((left, top, max(left + 1, right), max(top + 1, bottom)), outline=colour, width=line)
-        text = f"face {seen.track}: {seen.verdict.value} {seen.p_fake:.2f}"
-        pad = round(3 * self._unit)
-        _, _, long, high = self._font.getbbox(text)
-        x = min(max(0.0, left), max(0.0, width - long - 2 * pad))
-        y = top - high - 2 * pad
-        if y < 0:  # no room above: below the box, or in it where it fills the frame
-            y = min(bottom, height - high - 2 * pad)
-        pen.rectangle((x, y, x + long + 2 * pad, y + high + 2 * pad), fill=colour)
-        pen.text((x + pad, y + pad), text, font=self._font, fill=(255, 255, 255))
 
     def _limits(self, branch: str) -> OperatingBand | None:
         held = self._result.band
