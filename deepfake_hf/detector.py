@@ -238,9 +238,7 @@ class Detector:
             UsageError: an argument can't be used.
         """
         if load is not None and not 0 < load <= 1:
-            raise UsageError(
-                f"load={load}", "it is a share of the time", "give one above 0 and at most 1, or None"
-            )
+            raise UsageError(f"load={load}", "it is a share of the time", "give one above 0 and at most 1, or None")
         session = LiveSession(self.face_detector, self.face_branch, self.speech_branch, sampling_rate)
         return LiveWatch(session, self._concluder, parse_threshold(threshold), load)
 

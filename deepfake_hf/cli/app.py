@@ -13,7 +13,7 @@ from deepfake_hf.cli.evaluation import calibrate, evaluate
 from deepfake_hf.cli.export import app as export_app
 from deepfake_hf.cli.hub import app as hub_app
 from deepfake_hf.cli.maps import maps_check
-from deepfake_hf.cli.reporting import annotate, report, verify
+from deepfake_hf.cli.reporting import annotate, live, report, verify
 from deepfake_hf.cli.synth import app as synth_app
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.command()(calibrate)
 app.command()(report)
 app.command()(verify)
 app.command()(annotate)
+app.command()(live)
 app.command()(maps_check)
 
 

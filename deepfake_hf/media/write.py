@@ -34,6 +34,7 @@ def write_video(
     audio: AudioTrack | None = None,
     crf: int = 23,
     sound_of: str | os.PathLike[str] | None = None,
+    preset: str = "medium",
 ) -> None:
     """Write H.264 (libx264) and AAC, streaming; timestamps are kept to 1/90,000 s.
 
@@ -46,6 +47,7 @@ def write_video(
             stand before it.
         crf: H.264 quality, 0 (lossless) to 51.
         sound_of: A file whose sound is taken along as it is (:class:`SoundAlong`); not beside ``audio``.
+        preset: x264's trade of speed for size, ``ultrafast`` to ``placebo``.
 
     Raises:
         UsageError: Sound of both kinds, no frames, frames of several sizes, times that do not rise, or a name FFmpeg
@@ -55,7 +57,7 @@ def write_video(
     if audio is not None and sound_of is not None:
         raise UsageError(name, "it has one sound stream, and audio and sound_of were given", "leave one of them out")
     with _create(name) as container:
-        _write_video(container, name, frames, fps, audio, crf, sound_of)
+        _write_video(container, name, frames, fps, audio, {"crf": str(crf), "preset": preset, **REPEATABLE}, sound_of)
 
 
 def _create(name: str) -> OutputContainer:
@@ -71,11 +73,11 @@ def _write_video(
     frames: Iterable[Frame | tuple[NDArray[np.uint8], float]],
     fps: float,
     audio: AudioTrack | None,
-    crf: int,
+    options: dict[str, str],
     sound_of: str | os.PathLike[str] | None,
 ) -> None:
     rate = Fraction(fps).limit_denominator(1001)
-    video = container.add_stream("libx264", rate=rate, options={"crf": str(crf), **REPEATABLE})
+    video = container.add_stream("libx264", rate=rate, options=options)
     video.codec_context.time_base = _VIDEO_TICK
     video.time_base = _VIDEO_TICK
     sound: SoundEncoder | SoundAlong | None = None
