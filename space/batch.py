@@ -94,7 +94,8 @@ def _unzip(path: Path, folder: Path, limits: PageLimits, left: int) -> tuple[lis
 
 
 def _hidden(name: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+    parts = [part for part in PurePosixPath(name).parts if part != ".."]
+    return any(part.startswith((".", "__MACOSX")) for part in parts)
 
 
 def write_rows(rows: Sequence[Row], folder: Path) -> tuple[Path, Path, Path]:

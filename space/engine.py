@@ -23,6 +23,7 @@ from space.limits import PageLimits
 
 MAX_BUNDLES = 2  # held at a time; the one that was used longest ago goes
 Progress = Callable[[float, str], None]
+_SEE = "The terminal that runs this page shows the details"
 _log = logging.getLogger("deepfake_hf.space")
 
 
@@ -140,9 +141,11 @@ def told(error: BaseException, path: str) -> str:
     if isinstance(error, DeepfakeHFError):
         return str(error).replace(str(Path(path).resolve()), name).replace(path, name)
     _log.error("analysing %s failed", path, exc_info=error)
+    if not name:
+        return f"This could not be done because of a fault in the program ({type(error).__name__}). {_SEE}."
     return (
-        f"{name} could not be analysed because of a fault in the program ({type(error).__name__}). The terminal that "
-        "runs this page shows the details. Other files are not affected."
+        f"{name} could not be analysed because of a fault in the program ({type(error).__name__}). {_SEE}. "
+        "Other files are not affected."
     )
 
 

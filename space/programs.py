@@ -138,10 +138,27 @@ class Programs:
         return workshop
 
 
+def typed(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON Schema with its references put in, as Gradio and the callers of tools read it."""
+    known = schema.get("$defs", {})
+
+    def plain(node: Any) -> Any:
+        if isinstance(node, list):
+            return [plain(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" in node:
+            return plain(known[node["$ref"].rsplit("/", 1)[-1]])
+        return {key: plain(value) for key, value in node.items() if key not in ("$defs", "$schema")}
+
+    found: dict[str, Any] = plain(schema)
+    return found
+
+
 def build(shared: Shared) -> None:
     """The endpoints, which need no sight, and the page that tells of them."""
     programs = Programs(shared)
-    schema = {key: value for key, value in result_schema().items() if key != "$schema"}
+    schema = typed(result_schema())
     with gr.Column(visible=False):
         file, files = gr.File(label="file"), gr.File(label="files", file_count="multiple")
         threshold = gr.Textbox("fpr1", label="threshold: fpr1, fpr5 or a number")
