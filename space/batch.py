@@ -15,7 +15,7 @@ from deepfake_hf.report.page import Section, Table, write_page
 from deepfake_hf.report.words import STATUS, WORDS, score_text
 from space.limits import PageLimits
 
-HEAD = ("File", "Reading", "P(fake)", "90 % interval", "Coverage", "Seconds", "Why")
+HEAD = ("File", "Reading", "P(fake)", "90 % interval", "Analysed", "Why")
 _BLOCK = 1 << 20
 
 
@@ -31,16 +31,16 @@ class Row:
     def scored(self) -> bool:
         return self.result is not None and self.result.p_fake is not None
 
-    def cells(self) -> tuple[str, float | None, str, str, float | None, str]:
-        """Reading, P(fake), interval, coverage, seconds and why."""
+    def cells(self) -> tuple[str, float | None, str, str, str]:
+        """Reading, P(fake), interval, coverage and why."""
         if self.result is None:
-            return "Failed", None, "", "", None, self.failure
+            return "Failed", None, "", "", self.failure
         result = self.result
         word = WORDS[result.verdict] if result.verdict else STATUS[result.status]
         spread = f"{result.interval[0]:.3f} to {result.interval[1]:.3f}" if result.interval else ""
         score = None if result.p_fake is None else round(result.p_fake, 4)
         coverage = f"{100 * result.coverage:.0f} %" if result.p_fake is not None else ""
-        return word, score, spread, coverage, round(result.seconds, 1), "; ".join([result.reason, *result.warnings])
+        return word, score, spread, coverage, "; ".join([result.reason, *result.warnings])
 
 
 def unpack(paths: Sequence[str], folder: Path, limits: PageLimits) -> list[tuple[str, str]]:
@@ -103,7 +103,7 @@ def write_rows(rows: Sequence[Row], folder: Path) -> tuple[Path, Path, Path]:
     table, lines, page = (folder / f"results.{kind}" for kind in ("csv", "jsonl", "html"))
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("file", "reading", "p_fake", "interval", "coverage", "seconds", "why"))
+        writer.writerow(("file", "reading", "p_fake", "interval", "analysed", "why"))
         for row in rows:
             # A cell that begins like a formula would be run by spreadsheets.
             cells = [row.name, *("" if cell is None else cell for cell in row.cells())]
@@ -118,11 +118,10 @@ def write_rows(rows: Sequence[Row], folder: Path) -> tuple[Path, Path, Path]:
     body = tuple(
         (row.name, word, score_text(score) if row.scored else "none", spread, coverage, why)
         for row in rows
-        for word, score, spread, coverage, _, why in [row.cells()]
+        for word, score, spread, coverage, why in [row.cells()]
     )
-    head = tuple(name for name in HEAD if name != "Seconds")
     write_page(
         page, "Batch of files", (("Files", str(len(rows))), ("Scored", str(scored))),
-        (Section("Results", tables=(Table(head, body, words=True),)),),
+        (Section("Results", tables=(Table(HEAD, body, words=True),)),),
     )  # fmt: skip
     return table, lines, page

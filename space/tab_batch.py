@@ -113,8 +113,8 @@ def build(shared: Shared) -> None:
                     for name, kind in (("CSV", "csv"), ("JSON lines", "jsonl"), ("HTML", "html"))
                 ]
     table = gr.Dataframe(
-        headers=list(HEAD), datatype=["str", "str", "number", "str", "str", "number", "str"], interactive=False,
-        wrap=True, elem_id="batch-table", label="Results", column_widths=["20%", "11%", "9%", "13%", "9%", "9%", "29%"],
+        headers=list(HEAD), datatype=["str", "str", "number", "str", "str", "str"], interactive=False,
+        wrap=True, elem_id="batch-table", label="Results", column_widths=["22%", "13%", "11%", "16%", "11%", "27%"],
         value=[],
     )  # fmt: skip
     workshop = new_workshop(shared.engine)

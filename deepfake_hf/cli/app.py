@@ -14,6 +14,7 @@ from deepfake_hf.cli.export import app as export_app
 from deepfake_hf.cli.hub import app as hub_app
 from deepfake_hf.cli.maps import maps_check
 from deepfake_hf.cli.reporting import annotate, live, report, verify
+from deepfake_hf.cli.space import space
 from deepfake_hf.cli.synth import app as synth_app
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app.command()(verify)
 app.command()(annotate)
 app.command()(live)
 app.command()(maps_check)
+app.command()(space)
 
 
 def _version(asked: bool) -> None:
