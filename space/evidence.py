@@ -16,7 +16,7 @@ from deepfake_hf.report.spectrogram import mel_spectrogram_figure
 
 # The verdict card and the timeline say these already.
 _SAID = ("Why", "Why there is no verdict", "Through time", "Suspicious stretches")
-_EXPERT = ("Calibration of these weights", "Record")
+_EXPERT = ("Calibration of these weights", "To run it again")
 _MEL_RATE, _MEL_S = 16_000, 20
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.components.api_component import Api
 
+from deepfake_hf import DetectionResult
 from deepfake_hf.report.schema import result_schema
 from deepfake_hf.scoring.decision import parse_threshold
 from space.batch import unpack
@@ -48,7 +49,7 @@ class Programs:
             status, verdict (real, fake, uncertain or null), calibrated p_fake, reason, every face, window and stretch.
         """
         choice = self._choice(threshold)
-        return self._said(file, lambda: self._shared.engine.detect(file, choice).to_dict())  # type: ignore[no-any-return]
+        return self._said(file, lambda: answer(self._shared.engine.detect(file, choice)))  # type: ignore[no-any-return]
 
     def detect_batch(self, files: list[str], threshold: str = "fpr1") -> list[dict[str, Any]]:
         """Tell for several files, or for the files in a zip, which are genuine and which are deepfakes.
@@ -64,7 +65,7 @@ class Programs:
         try:
             found = self._said("", lambda: unpack(files or [], workshop.path, self._shared.engine.limits))
             return [
-                self._said(path, lambda p=path: self._shared.engine.detect(p, choice).to_dict()) | {"path": name}
+                self._said(path, lambda p=path, n=name: answer(self._shared.engine.detect(p, choice), n))
                 for path, name in found
             ]
         finally:
@@ -138,6 +139,20 @@ class Programs:
         return workshop
 
 
+def answer(result: DetectionResult, name: str | None = None) -> dict[str, Any]:
+    """A result as plain types. Clients of Gradio fetch whatever has a ``path``, so the name stands under ``file``."""
+    plain = result.to_dict()
+    return {"file": name or plain.pop("path")} | {key: value for key, value in plain.items() if key != "path"}
+
+
+def answer_schema() -> dict[str, Any]:
+    """The JSON Schema of :func:`answer`."""
+    schema = typed(result_schema())
+    properties = {"file": schema["properties"].pop("path")} | schema["properties"]
+    required = ["file" if name == "path" else name for name in schema.get("required", [])]
+    return schema | {"properties": properties, "required": required}
+
+
 def typed(schema: dict[str, Any]) -> dict[str, Any]:
     """A JSON Schema with its references put in, as Gradio and the callers of tools read it."""
     known = schema.get("$defs", {})
@@ -158,7 +173,7 @@ def typed(schema: dict[str, Any]) -> dict[str, Any]:
 def build(shared: Shared) -> None:
     """The endpoints, which need no sight, and the page that tells of them."""
     programs = Programs(shared)
-    schema = typed(result_schema())
+    schema = answer_schema()
     with gr.Column(visible=False):
         file, files = gr.File(label="file"), gr.File(label="files", file_count="multiple")
         threshold = gr.Textbox("fpr1", label="threshold: fpr1, fpr5 or a number")

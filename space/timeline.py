@@ -39,8 +39,8 @@ def timeline(result: DetectionResult, points: Points | None) -> str:
         "<h3>Score through time</h3>"
         f'<div class="dh-time" data-end="{end_s:.3f}">{drawn}'
         f'<div class="dh-axis" aria-hidden="true">{_ticks(end_s)}</div></div>'
-        '<p class="dh-small">The higher a bar, the more suspicious that moment; red zone: called fake, hatched: '
-        "uncertain. Click a lane, or move along it with the arrow keys: the player jumps there.</p>"
+        '<p class="dh-small">The higher a bar, the more suspicious that moment: fake from the solid line up, real '
+        "below the dashed one. Click a lane, or move along it with the arrow keys: the player jumps there.</p>"
         f"{rest}{_stretches(result)}"
     )
 
