@@ -179,8 +179,12 @@ def build(shared: Shared) -> None:
         threshold = gr.Textbox("fpr1", label="threshold: fpr1, fpr5 or a number")
         pages = [gr.File(label="report (HTML)"), gr.File(label="record (JSON)")]
         video, card = gr.File(label="annotated video"), gr.Textbox(label="model card (Markdown)")
-        one, several = Api(None, schema, "result"), Api(None, {"type": "array", "items": schema}, "results")  # type: ignore[arg-type]
-        held = Api(None, {"type": "object", "additionalProperties": {"type": "number"}}, "limits")  # type: ignore[arg-type]
+        shapes: list[Any] = [
+            schema, {"type": "array", "items": schema}, {"type": "object", "additionalProperties": {"type": "number"}},
+        ]  # fmt: skip
+        one, several, held = (
+            Api(None, shape, name) for shape, name in zip(shapes, ("result", "results", "limits"), strict=True)
+        )
         ask = gr.Button("call")
     # No limit here: the engine lends its detectors, and refuses what would wait too long.
     ask.click(programs.detect, [file, threshold], one, api_name="detect", concurrency_limit=None)

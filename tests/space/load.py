@@ -1,6 +1,7 @@
 """20 visitors at once and 100 analyses, against a page in a process of its own: ``python -m tests.space.load``.
 
-Prints seconds per request and the page's memory after each fifth of them. Not a test: on a busy machine it takes minutes.
+Prints seconds per request and the page's memory after each fifth of them.
+Not a test: it takes minutes where the machine is busy.
 """
 
 from __future__ import annotations

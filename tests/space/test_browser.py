@@ -119,9 +119,11 @@ def address(examples: list[Example], tmp_path_factory: pytest.TempPathFactory) -
     limits = PageLimits()
     engine = Engine(limits)
     engine.warm()
-    app = build_app(engine, examples, History(tmp_path_factory.mktemp("past") / "history.sqlite3"))
-    yield launch(app, limits, prevent_thread_lock=True)
-    app.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
+        app = build_app(engine, examples, History(tmp_path_factory.mktemp("past") / "history.sqlite3"))
+        yield launch(app, limits, prevent_thread_lock=True)
+        app.close()
 
 
 @pytest.mark.parametrize("index", [0, 1], ids=["genuine", "self_blended"])
@@ -247,6 +249,23 @@ def test_two_visitors_at_once_see_their_own(browser: Browser, address: str, exam
         watched.page.wait_for_selector(_SCORED)
         assert example.path.name in watched.page.locator("#card").inner_text()
         watched.assert_quiet()
+
+
+def test_leaving_deletes_the_upload(browser: Browser, address: str, tmp_path: Path) -> None:
+    mine = tmp_path / "my_own_picture.png"
+    mine.write_bytes(b"\x89PNG and nothing more")
+    watched = Watched(browser, address)
+    watched.upload(mine)
+    folder = Path(os.environ["GRADIO_TEMP_DIR"])
+    deadline = time.monotonic() + 90
+    while not list(folder.rglob(mine.name)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert list(folder.rglob(mine.name))
+    watched.context.close()
+    deadline = time.monotonic() + 90
+    while list(folder.rglob(mine.name)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert not list(folder.rglob(mine.name))
 
 
 def test_a_batch_of_five_with_one_broken(
