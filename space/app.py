@@ -95,7 +95,7 @@ def launch(app: gr.Blocks, limits: PageLimits, host: str = "127.0.0.1", port: in
     """Serve the page and return its address. Further options go to ``gr.Blocks.launch``."""
     _, address, shared = app.launch(
         server_name=host, server_port=port, theme=theme(), css=CSS, head=HEAD, show_error=True, quiet=True,
-        allowed_paths=[str(default_folder())], max_file_size=int(limits.max_mb * 1e6), footer_links=["settings"],
+        allowed_paths=[str(default_folder())], max_file_size=int(limits.max_mb * 1e6), footer_links=["api", "settings"],
         ssr_mode=False, run_history=False, mcp_server=programs.mcp_is_there(), **{"share": False, **options},
     )  # fmt: skip
     return shared or address

@@ -32,7 +32,11 @@ def worth(figures: Mapping[str, Any], point: str, prevalence: float) -> float | 
     if point not in _STORED:
         return None
     hits, alarms = figures.get(f"tpr_at_stored_{point}"), figures.get(f"fpr_at_stored_{point}")
-    return None if hits is None or alarms is None else predictive_value(hits, alarms, prevalence)
+    number = figures.get("n_real")
+    if hits is None or alarms is None or not number:
+        return None
+    # None among n is no proof of none at all: one is counted.
+    return predictive_value(hits, max(alarms, 1 / number), prevalence)
 
 
 def prevalence_words(examined: Examined, prevalence: float) -> str | None:
@@ -53,45 +57,40 @@ def prevalence_words(examined: Examined, prevalence: float) -> str | None:
 def figures_table(detector: Detector, point: str, prevalence: float) -> str:
     """By branch: how well it separates, its limits, and what the word fake is worth."""
     measured = figures_of(detector.bundle.path)
-    rows = ""
+    columns: dict[str, list[str]] = {}
     for name, limits in detector.operating_points().items():
         own = measured.get(name) or {}
         spread = own.get("auc_95")
-        auc = "not stored" if "auc" not in own else f"{own['auc']:.3f}"
-        if spread:
-            auc += f"<small>{spread[0]:.3f} to {spread[1]:.3f}</small>"
+        between = f"<small>{spread[0]:.3f} to {spread[1]:.3f}</small>" if spread else ""
         right = worth(own, point, prevalence)
-        cells = [
-            ("Measured on", f"{escape(str(own.get('data', 'not stored')))}<small>{_counts(own)}</small>"),
-            ("AUC (95 %)", auc),
-            ("Fakes found", _share(own.get(f"tpr_at_stored_{point}"))),
-            ("False alarms", _share(own.get(f"fpr_at_stored_{point}"))),
-            ("Fake from", f"{limits['fpr1']:.3f}<small>sensitive: {limits['fpr5']:.3f}</small>"),
-            ("Of files called fake, fakes", "not known" if right is None else f"{100 * right:.0f} %"),
+        columns[_NAMES.get(name, name)] = [
+            f"{escape(str(own.get('data', 'not stored')))}<small>{_counts(own)}</small>",
+            f"{own['auc']:.3f}{between}" if "auc" in own else "not stored",
+            _share(own.get(f"tpr_at_stored_{point}")),
+            _share(own.get(f"fpr_at_stored_{point}")),
+            f"{limits['fpr1']:.3f}<small>sensitive: {limits['fpr5']:.3f}</small>",
+            "not known" if right is None else f"{100 * right:.0f} %",
         ]
-        body = "".join(f'<td data-label="{label}">{value}</td>' for label, value in cells)
-        rows += f'<tr><th scope="row">{escape(_NAMES.get(name, name))}</th>{body}</tr>'
-    if not rows:
+    if not columns:
         return (
             "<p>Nobody has calibrated or measured this model here: its scores are its own, and its "
             "verdict is always uncertain unless you set a limit.</p>"
         )
-    head = "".join(
-        f'<th scope="col">{title}</th>'
-        for title in (
-            "Branch",
-            "Measured on",
-            "AUC (95 %)",
-            "Fakes found",
-            "False alarms",
-            "Fake from",
-            "Of files called fake, fakes",
-        )
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    names = (
+        "Measured on", "AUC (95 %)", "Fakes found", "False alarms", "Called fake from",
+        f"Of files called fake, fakes, where {100 * prevalence:g} in 100 are",
+    )  # fmt: skip
+    rows = "".join(
+        f'<tr><th scope="row">{title}</th>'
+        + "".join(f'<td data-label="{escape(name)}">{cells[place]}</td>' for name, cells in columns.items())
+        + "</tr>"
+        for place, title in enumerate(names)
     )
     return (
-        f'<table class="dh-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        f'<p class="dh-small">The last column is for a pile of files of which {100 * prevalence:g} % are fakes. All '
-        "figures are of media like those named; on other cameras and other kinds of fakes they are worse.</p>"
+        f'<table class="dh-table dh-wrap"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        '<p class="dh-small">All figures are of media like those named; on other cameras and other kinds of fakes they '
+        "are worse. Where no false alarm was seen, the last row counts one.</p>"
     )
 
 

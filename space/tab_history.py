@@ -49,7 +49,7 @@ def build(history: History) -> Any:
         "Never the files themselves. What is deleted here is overwritten in that file.</p>",
         elem_classes="dh-body",
     )
-    with gr.Row():
+    with gr.Row(elem_classes="dh-tools"):
         words = gr.Textbox(label="Search name, reading, day or hash", max_lines=1, elem_id="history-search", scale=3)
         number = gr.Number(label="No.", precision=0, elem_id="history-number", scale=1, minimum=0)
         look = gr.Button("Show its JSON", elem_id="history-look", scale=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -11,7 +12,6 @@ import urllib.request
 import wave
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
@@ -126,10 +126,21 @@ def test_a_typed_schema_has_no_references() -> None:
 
 @pytest.mark.skipif(not mcp_is_there(), reason="the package mcp is not installed")
 def test_mcp_offers_the_useful_tools_only(address: str) -> None:
-    with urllib.request.urlopen(f"{address}gradio_api/mcp/schema", timeout=60) as answer:
-        tools: list[dict[str, Any]] = json.load(answer)
-    assert {tool["name"] for tool in tools} == TOOLS
-    assert all(tool["description"] for tool in tools)
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    async def visit() -> tuple[set[str], str, str]:
+        async with (
+            streamablehttp_client(f"{address}gradio_api/mcp/") as (reading, writing, _),
+            ClientSession(reading, writing) as session,
+        ):
+            await session.initialize()
+            tools = (await session.list_tools()).tools
+            held = await session.call_tool("limits", {})
+            return {tool.name for tool in tools if tool.description}, str(held.content), str(tools[0].inputSchema)
+
+    names, held, _ = asyncio.run(visit())
+    assert names == TOOLS and "DEEPFAKE_HF_SPACE_MAX_FILES" in held
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from space.batch import Row, unpack, write_rows
 from space.history import History
 from space.limits import PageLimits
 from space.live import LiveRoom, mono
+from space.model_figures import worth
 from space.shared import Settings, Shared
 from space.uploads import Uploads
 from tests.space.making import abstention, scored_picture, scored_video, served
@@ -248,3 +249,10 @@ def test_errors_of_a_live_session_are_ours() -> None:
     held.push_frame("me", FRAME, "fpr1")
     with pytest.raises(DeepfakeHFError):
         held.push_frame("you", FRAME, "fpr1")
+
+
+def test_what_the_word_fake_is_worth_where_fakes_are_rare() -> None:
+    figures = {"tpr_at_stored_fpr1": 0.5, "fpr_at_stored_fpr1": 0.0, "n_real": 100}
+    assert worth(figures, "fpr1", 0.5) == pytest.approx(0.5 / (0.5 + 0.01))  # none among 100 counts as one
+    assert worth(figures | {"fpr_at_stored_fpr1": 0.05}, "fpr1", 0.01) == pytest.approx(0.005 / (0.005 + 0.0495))
+    assert worth({}, "fpr1", 0.5) is None and worth(figures, "0.8", 0.5) is None
