@@ -141,7 +141,7 @@ def live_card(readings: Sequence[tuple[str, Verdict | None, float | None, str]],
     return (
         f'<section class="dh-card dh-{kind} dh-live" data-state="{state}" data-verdict="{kind}">{lines}'
         f'<p class="dh-small" data-fps="{fps:.1f}" data-delay="{delay_ms:.0f}">{fps:.1f} a second, '
-        f"{delay_ms:.0f} ms from arrival to answer.</p></section>"
+        f"at most {delay_ms:.0f} ms from arrival to answer.</p></section>"
     )
 
 
