@@ -102,7 +102,7 @@ class Engine:
             quiet=True,
         )
         with self.lent(choice.bundle) as detector:
-            return examine(Path(path), options, progress, detector=detector, found=found)
+            return examine(Path(path), options, progress, maps=True, detector=detector, found=found)
 
     def annotate(self, path: str, result: DetectionResult, choice: Choice, out: Path, progress: Progress) -> None:
         """Write the video with its verdict drawn in."""

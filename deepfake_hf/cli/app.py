@@ -11,6 +11,7 @@ from deepfake_hf._version import __version__
 from deepfake_hf.cli.data import app as data_app
 from deepfake_hf.cli.evaluation import calibrate, evaluate
 from deepfake_hf.cli.export import app as export_app
+from deepfake_hf.cli.gallery import gallery
 from deepfake_hf.cli.hub import app as hub_app
 from deepfake_hf.cli.maps import maps_check
 from deepfake_hf.cli.reporting import annotate, live, report, verify
@@ -37,6 +38,7 @@ app.command()(report)
 app.command()(verify)
 app.command()(annotate)
 app.command()(live)
+app.command()(gallery)
 app.command()(maps_check)
 app.command()(space)
 

@@ -24,7 +24,7 @@ from deepfake_hf.media.suffixes import MEDIA_SUFFIXES
 if TYPE_CHECKING:
     from deepfake_hf.detector import Detector
     from deepfake_hf.media import Limits, Sampling
-    from deepfake_hf.types import DetectionResult
+    from deepfake_hf.types import DetectionResult, Segment
 
 _COLOURS: Final = {"real": "green", "fake": "red", "uncertain": "yellow"}
 
@@ -166,6 +166,20 @@ def _analyse(files: list[str], options: DetectOptions, errors: Console, sink: Te
     return results
 
 
+def strongest_stretch(result: DetectionResult) -> Segment | None:
+    """The suspicious stretch with the highest P(fake), the longest of equals; None where there is none."""
+    stretches = [segment for segment in result.segments if segment.end_s > segment.start_s]
+    return max(stretches, key=lambda one: (one.p_fake, one.end_s - one.start_s), default=None)
+
+
+def _where(result: DetectionResult) -> list[str]:
+    found = strongest_stretch(result)
+    if found is None or result.duration_s is None:
+        return []
+    who = "the sound" if found.track is None else f"face {found.track}"
+    return [f"most suspicious: {who} from {found.start_s:.1f} to {found.end_s:.1f} s"]
+
+
 def _table(results: list[DetectionResult]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     shared = os.path.commonpath([os.path.dirname(result.path) for result in results])
@@ -181,7 +195,7 @@ def _table(results: list[DetectionResult]) -> Table:
         p_fake = "–" if result.p_fake is None else f"{result.p_fake:.3f}"
         spread = "" if result.interval is None else f"{result.interval[0]:.2f}–{result.interval[1]:.2f}"
         coverage = "–" if result.p_fake is None else f"{100 * result.coverage:.0f} %"
-        reason = "; ".join([result.reason, *result.warnings])
+        reason = "; ".join([result.reason, *_where(result), *result.warnings])
         table.add_row(
             Text(os.path.relpath(result.path, shared or ".")),
             Text(word, style=colour),

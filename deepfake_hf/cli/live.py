@@ -43,13 +43,14 @@ class Pace:
 
     delays_s: array[float] = field(default_factory=lambda: array("f"))
     shown_at_s: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    started_s: float = field(default_factory=time.monotonic)
+    started_s: float | None = None
     dropped: int = 0
     analysed: int = 0
 
     def shown(self, captured_s: float) -> None:
         """A frame is on the screen, or written."""
         now_s = time.monotonic()
+        self.started_s = captured_s if self.started_s is None else self.started_s
         self.delays_s.append(now_s - captured_s)
         self.shown_at_s.append(now_s)
 
@@ -63,7 +64,7 @@ class Pace:
 
     def summary(self) -> str:
         """For the terminal."""
-        if not self.delays_s:
+        if self.started_s is None:
             return "no frame was shown"
         spent_s = max(1e-6, self.shown_at_s[-1] - self.started_s)
         shown = len(self.delays_s)

@@ -140,6 +140,7 @@ def _faces(folder: Path, options: MapsOptions) -> dict[str, Any]:
     from deepfake_hf.detector import Detector
     from deepfake_hf.errors import UsageError
     from deepfake_hf.evaluation.map_faces import FaceCheckSize, check_face_maps
+    from deepfake_hf.hub.bundle import bundle_hash
     from deepfake_hf.inference.branch import FrameBranch
     from deepfake_hf.labels import REAL
     from deepfake_hf.training.face_data import load_faces
@@ -147,10 +148,12 @@ def _faces(folder: Path, options: MapsOptions) -> dict[str, Any]:
     only = None
     if options.face_model is not None:
         branch: Any = FrameBranch(options.face_model, torch.device("cpu"))
+        own = bundle_hash(options.face_model)
         weights, only = f"{options.face_model.parent.name} {branch.model.config.weights_origin}", "attention_mask"
     else:
         detector = Detector.from_pretrained(options.bundle)
         branch, weights = detector.face_branch, detector.bundle.label
+        own = detector.bundle.branch_sha256("face")
     if branch is None:
         raise UsageError("--crops", "this detector has no face branch", "give another --bundle")
     rows = [row for row in load_faces(folder, options.split) if row.label == REAL and row.landmarks_xy is not None]
@@ -160,7 +163,8 @@ def _faces(folder: Path, options: MapsOptions) -> dict[str, Any]:
     faces = [(row.rgb(), row.landmarks_xy) for row in chosen if row.landmarks_xy is not None]
     with progress("maps of faces") as tell:
         found = check_face_maps(branch, faces, FaceCheckSize(faces=options.limit), options.seed, tell, only)
-    about = {"weights": weights, "split": options.split, "genuine_margins": found["genuine_margins"]}
+    about = {"weights": weights, "branch_sha256": own, "split": options.split}
+    about |= {"genuine_margins": found["genuine_margins"]}
     return {kind: {**about, **one} for kind, one in found["kinds"].items()}
 
 
@@ -174,7 +178,8 @@ def _speech(cache: Path, options: MapsOptions) -> dict[str, Any]:
         raise UsageError("--speech", "this detector has no branch of sound", "give another --bundle")
     with progress("maps of sound") as tell:
         found = check_sound_maps(detector.speech_branch, _pairs(cache, options.split), options.seed, tell)
-    about = {"weights": detector.bundle.label, "split": options.split}
+    bundle = detector.bundle
+    about = {"weights": bundle.label, "branch_sha256": bundle.branch_sha256("speech"), "split": options.split}
     return {kind: {**about, **one} for kind, one in found["kinds"].items()}
 
 

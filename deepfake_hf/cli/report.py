@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from deepfake_hf.detector import Detector
     from deepfake_hf.evidence.frequency import FaceSpectra
     from deepfake_hf.report.detection_page import Case
+    from deepfake_hf.report.maps_page import CaseMaps
     from deepfake_hf.report.page import Thumbnails
     from deepfake_hf.types import DetectionResult, Finding
 
@@ -39,9 +40,12 @@ class Examined:
     record: dict[str, Any]
     thumbnails: tuple[Thumbnails, ...]
     spectra: FaceSpectra
+    maps: CaseMaps | None
 
 
-def run(file: Path, out: Path, json_path: Path | None, pdf: Path | None, options: DetectOptions) -> int:
+def run(
+    file: Path, out: Path, json_path: Path | None, pdf: Path | None, options: DetectOptions, maps: bool = True
+) -> int:
     """Do the command; returns its exit status."""
     from deepfake_hf.report.record import write_record
 
@@ -52,7 +56,7 @@ def run(file: Path, out: Path, json_path: Path | None, pdf: Path | None, options
 
             browser = find_browser()  # said before minutes of work
         with progress(file.name, options.quiet) as tell:
-            examined = examine(file, options, lambda share, _: tell(round(100 * share), 100))
+            examined = examine(file, options, lambda share, _: tell(round(100 * share), 100), maps=maps)
             write_case(out, examined)
         if json_path is not None:
             write_record(json_path, examined.record)
@@ -73,6 +77,7 @@ def examine(
     report: Callable[[float, str], None] | None = None,
     threads: int | None = None,
     pictures: bool = True,
+    maps: bool = False,
     detector: Detector | None = None,
     found: Callable[[DetectionResult], None] | None = None,
 ) -> Examined:
@@ -84,11 +89,13 @@ def examine(
         report: Progress, as ``Detector.detect`` takes it.
         threads: Of torch; None leaves them. The last digits of a score can depend on their number.
         pictures: Go through the file once more for thumbnails and the spectrum of faces.
+        maps: Also make heat maps; only with ``pictures``.
         detector: One that is loaded already; None loads what the options name.
         found: Called with the result as soon as it stands, before the evidence is gathered.
     """
     import torch
 
+    from deepfake_hf.cli.case_maps import FaceMapper, MapCollector, case_maps
     from deepfake_hf.detector import default_rate
     from deepfake_hf.evidence.frequency import FaceSpectra
     from deepfake_hf.evidence.gather import gather
@@ -106,7 +113,10 @@ def examine(
         found(result)
     spectra = FaceSpectra()
     sampling = options.sampling() or AtRate(default_rate(result.duration_s))
-    thumbnails = track_thumbnails(file, result, sampling, options.limits(), spectra.add) if pictures else ()
+    mapper = MapCollector(FaceMapper(detector), result, options.threshold) if maps and pictures else None
+    looks = (spectra.add, *((mapper.add,) if mapper else ()))
+    thumbnails = track_thumbnails(file, result, sampling, options.limits(), looks) if pictures else ()
+    mapped = case_maps(file, result, detector, mapper, options.limits()) if mapper else None
     faces = spectra.finding()
     findings = (*gather(file, options.limits()), *((faces,) if faces else ()))
     settings = {key: value for key, value in asdict(options).items() if key not in _NOT_SETTINGS}
@@ -120,7 +130,7 @@ def examine(
         environment={"versions": result.versions, "machine": machine(str(detector.device))},
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return Examined(detector, result, findings, record, thumbnails, spectra)
+    return Examined(detector, result, findings, record, thumbnails, spectra, mapped)
 
 
 def write_case(out: Path, examined: Examined) -> None:
@@ -145,6 +155,7 @@ def case_of(examined: Examined) -> Case:
         bundle.calibrations,
         _figures(bundle.path),
         examined.spectra.curves(),
+        examined.maps,
     )
 
 

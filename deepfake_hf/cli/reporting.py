@@ -22,6 +22,9 @@ def report(
     pdf: Annotated[
         Path | None, typer.Option(help="Also print the page to this file, by a Chromium on the PATH.")
     ] = None,
+    maps: Annotated[
+        bool, typer.Option(help="Heat maps of suspicious faces and of sound, of the kinds that have passed.")
+    ] = True,
     threshold: Threshold = "fpr1",
     every: Every = None,
     fps: Fps = None,
@@ -40,7 +43,7 @@ def report(
     from deepfake_hf.cli.report import run
 
     options = DetectOptions(None, threshold, every, fps, frames, device, runtime, bundle, max_minutes, quiet)
-    raise typer.Exit(run(file, out, json, pdf, options))
+    raise typer.Exit(run(file, out, json, pdf, options, maps))
 
 
 def verify(
@@ -66,6 +69,9 @@ def verify(
 def annotate(
     file: Annotated[Path, typer.Argument(help="A video.", metavar="IN")],
     out: Annotated[Path, typer.Argument(help="The video to write: mp4, mov or mkv.", metavar="OUT.mp4")],
+    maps: Annotated[
+        bool, typer.Option("--maps", help="Lay heat maps over faces that are not called real (about 1 s each frame).")
+    ] = False,
     threshold: Threshold = "fpr1",
     every: Every = None,
     fps: Fps = None,
@@ -79,7 +85,8 @@ def annotate(
     """Write a video with boxes around faces and a strip of scores over time; sound and times are kept.
 
     Green and the word real, red and fake, grey and uncertain: the reading of each face at that moment, half a second to
-    each side. The strip shows every second of each face and of the sound, and the verdict on the whole file.
+    each side. The strip shows every second of each face and of the sound, and the verdict on the whole file. With
+    --maps heat maps move along with the faces; only a kind that has passed its check is drawn (docs/maps.md).
 
     Exit status: 0 done, 2 bad usage, 3 the file could not be read.
     """
@@ -87,7 +94,7 @@ def annotate(
     from deepfake_hf.cli.detect import DetectOptions
 
     options = DetectOptions(None, threshold, every, fps, frames, device, runtime, bundle, max_minutes, quiet)
-    raise typer.Exit(run(file, out, options))
+    raise typer.Exit(run(file, out, options, maps))
 
 
 def live(

@@ -57,6 +57,10 @@ class Bundle:
         """How results name the weights: name, honesty and hash."""
         return f"{self.name} {self.weights} sha256:{self.sha256[:16]}"
 
+    def branch_sha256(self, branch: str) -> str:
+        """:func:`bundle_hash` of one branch: it stays what it is when another branch is replaced."""
+        return bundle_hash(self.path, branch) if (self.path / branch).is_dir() else self.sha256
+
 
 def find_folder(source: str | Path | None, revision: str | None = None, token: str | bool | None = None) -> Path:
     """The folder of a bundle or of a third-party model.
@@ -196,15 +200,15 @@ def write_root_config(folder: Path) -> None:
     write_json(folder / ROOT_CONFIG, {"model_type": MODEL_TYPE})
 
 
-def bundle_hash(folder: Path) -> str:
-    """SHA-256 over the names and contents of all weights and configuration files.
+def bundle_hash(folder: Path, branch: str | None = None) -> str:
+    """SHA-256 over the names and contents of all weights and configuration files, or of those of one branch.
 
     Left out is what says something about the weights or carries their code and does not change an answer: measured
     figures, canary pair, the bundle's own ``config.json`` and ``auto_map`` in a branch's. So a bundle keeps its label
     when it is packed.
     """
     digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*")):
+    for file in sorted((folder if branch is None else folder / branch).rglob("*")):
         name = file.relative_to(folder).as_posix()
         if file.suffix in (".safetensors", ".json") and name not in _BESIDE_THE_WEIGHTS:
             digest.update(name.encode() + b"\0")

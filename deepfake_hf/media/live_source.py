@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
@@ -31,7 +31,7 @@ class LiveFrame:
     captured_s: float
 
 
-def camera_frames(camera: int | str) -> Iterator[LiveFrame]:
+def camera_frames(camera: int | str) -> Generator[LiveFrame, None, None]:
     """Frames of a camera, as they come, until it stops.
 
     Args:
@@ -70,7 +70,7 @@ def camera_frames(camera: int | str) -> Iterator[LiveFrame]:
         source.release()
 
 
-def played_frames(path: str, limits: Limits | None = None) -> Iterator[LiveFrame]:
+def played_frames(path: str, limits: Limits | None = None) -> Generator[LiveFrame, None, None]:
     """Frames of a file, each at its own time, as a camera would give them.
 
     ``captured_s`` is the moment a frame is due, so that slow decoding counts as delay.
@@ -97,7 +97,7 @@ class FreshFrames(Iterator[LiveFrame]):
     An error of the source is raised by the next frame.
     """
 
-    def __init__(self, source: Iterator[LiveFrame], max_age_s: float = MAX_AGE_S) -> None:
+    def __init__(self, source: Generator[LiveFrame, None, None], max_age_s: float = MAX_AGE_S) -> None:
         self.dropped = 0
         self._max_age_s = max_age_s
         self._waiting: deque[LiveFrame] = deque()
@@ -107,9 +107,9 @@ class FreshFrames(Iterator[LiveFrame]):
         self._reader = threading.Thread(target=self._read, args=(source,), daemon=True)
         self._reader.start()
 
-    def _read(self, source: Iterator[LiveFrame]) -> None:
+    def _read(self, source: Generator[LiveFrame, None, None]) -> None:
         try:
-            with closing(source):  # type: ignore[type-var]
+            with closing(source):
                 for frame in source:
                     with self._changed:
                         if self._ended:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from deepfake_hf.report.boxes import COLOURS, draw_face, font_of, unit_of
+from deepfake_hf.report.resizing import fitted
 from deepfake_hf.report.words import STATUS
 from deepfake_hf.scoring.aggregation import per_second
 from deepfake_hf.scoring.calibration import sigmoid
@@ -18,6 +19,7 @@ from deepfake_hf.scoring.decision import THRESHOLD_NAMES, band, decide
 from deepfake_hf.types import DetectionResult, Frame, OperatingBand, SeenFace, Verdict, WindowScore
 
 Box = tuple[float, float, float, float]
+Under = Callable[[NDArray[np.uint8], float, list[SeenFace]], NDArray[np.uint8]]
 MAX_LANES: Final = 6
 _GROUND, _INK, _QUIET, _LANE = (24, 28, 38), (240, 242, 246), (165, 172, 186), (40, 46, 60)
 _SMOOTH_S: Final = 0.5
@@ -30,12 +32,18 @@ class Annotator:
     Args:
         result: What was found.
         operating_points: By branch and name, for the limits of each branch.
-        size_wh: Width and height of the frames, pixels.
+        size_wh: Width and height of what is drawn, pixels; frames of another size are fitted into it.
+        under: Changes a frame uint8 (H, W, 3) at a time (s) with these faces before the boxes are drawn.
     """
 
     def __init__(
-        self, result: DetectionResult, operating_points: Mapping[str, Mapping[str, float]], size_wh: tuple[int, int]
+        self,
+        result: DetectionResult,
+        operating_points: Mapping[str, Mapping[str, float]],
+        size_wh: tuple[int, int],
+        under: Under | None = None,
     ) -> None:
+        self._under = under
         self._result, self._points, self._size = result, operating_points, size_wh
         self._unit = unit_of(size_wh)
         self._font = font_of(self._unit)
@@ -48,7 +56,7 @@ class Annotator:
         self._strip, self._lane_x = self._draw_strip()
 
     def frames(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames, each uint8 (H + strip, W, 3), at the same times."""
+        """The frames, each uint8 (H + strip, W, 3) of ``size_wh`` and the strip, at the same times."""
         for frame in frames:
             yield Frame(self.draw(frame.rgb, frame.pts_s), frame.pts_s, frame.index)
 
@@ -74,9 +82,10 @@ class Annotator:
 
     def draw(self, rgb: NDArray[np.uint8], pts_s: float) -> NDArray[np.uint8]:
         """Args: rgb: uint8 (H, W, 3). Returns: uint8 (H + strip, W, 3)."""
-        picture = Image.fromarray(rgb)
+        faces = self.faces_at(pts_s)
+        picture = Image.fromarray(rgb if self._under is None else self._under(rgb, pts_s, faces))
         pen = ImageDraw.Draw(picture)
-        for seen in self.faces_at(pts_s):
+        for seen in faces:
             draw_face(pen, seen, picture.size)
         strip = self._strip.copy()
         left, right, end_s = self._lane_x
@@ -84,7 +93,7 @@ class Annotator:
         ImageDraw.Draw(strip).line(
             (x, self._lane_top, x, strip.height), fill=_INK, width=max(1, round(1.5 * self._unit))
         )
-        return np.concatenate([np.asarray(picture), np.asarray(strip)])
+        return np.concatenate([fitted(np.asarray(picture), self._size), np.asarray(strip)])
 
     def _limits(self, branch: str) -> OperatingBand | None:
         held = self._result.band

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_hf.report.figures import timeline_figure
+from deepfake_hf.report.maps_page import CaseMaps, maps_sections
 from deepfake_hf.report.page import Banner, Card, Picture, Section, Table, Thumbnails
 from deepfake_hf.report.score_figures import rarity_figure, score_figure, spectrum_figure
 from deepfake_hf.report.words import MEANING, POINTS, STATUS, WORDS, limits_text, score_text, sentence
@@ -44,6 +45,7 @@ class Case:
         calibrations: By branch; empty for a model that nobody has calibrated.
         figures: By branch what was measured of these weights (``figures.json``); may be empty.
         spectra: By track, cycles per pixel and dB of its faces, each float64 (N,); may be empty.
+        maps: Heat maps; None where none were asked for.
     """
 
     result: DetectionResult
@@ -53,6 +55,7 @@ class Case:
     calibrations: Mapping[str, BranchCalibration]
     figures: Mapping[str, Any]
     spectra: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
+    maps: CaseMaps | None = None
 
 
 def banner_of(result: DetectionResult) -> Banner:
@@ -77,6 +80,7 @@ def facts_of(case: Case) -> tuple[tuple[str, str], ...]:
 def sections_of(case: Case) -> tuple[Section, ...]:
     """All parts of the page, in order."""
     parts = [_summary(case), _blind_spots(case.result), _time(case), _stretches(case.result), _people(case)]
+    parts += maps_sections(case.maps, (BROAD_IN, NARROW_IN))
     parts += [_findings(case), _calibration(case), _record(case)]
     return tuple(part for part in parts if part is not None)
 
@@ -184,7 +188,8 @@ def _stretches(result: DetectionResult) -> Section | None:
         for item in found[:MAX_ROWS]
     )
     note = (
-        "A stretch opens at the fake limit and closes below the real one (hysteresis), on the median of three windows."
+        "A stretch opens at the fake limit and closes below the real one (hysteresis), on the median of three windows, "
+        "or where the scores jump to another level."
     )
     if len(found) > MAX_ROWS:
         note += f" The first {MAX_ROWS} of {len(found)}; all are in the JSON."

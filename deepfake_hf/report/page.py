@@ -57,10 +57,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Thumbnails:
-    """A row of small pictures: ``pictures`` are pairs of a JPEG and its caption."""
+    """A row of pictures: pairs of a JPEG and its caption, small squares or, ``large``, in their own shape."""
 
     title: str
     pictures: tuple[tuple[bytes, str], ...]
+    large: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class Banner:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page, in this order; empty parts are left out."""
+    """A part of the page, in this order; empty parts are left out. ``scale`` is what the colours of its heat maps mean,
+    from none to full."""
 
     title: str
     text: tuple[str, ...] = ()
@@ -84,6 +86,7 @@ class Section:
     warnings: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
     thumbnails: tuple[Thumbnails, ...] = ()
+    scale: str = ""
 
 
 def page_html(

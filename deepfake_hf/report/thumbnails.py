@@ -19,6 +19,7 @@ from deepfake_hf.report.page import Thumbnails
 from deepfake_hf.types import DetectionResult, Frame, MediaKind, WindowScore
 
 Box = tuple[float, float, float, float]
+Look = Callable[[NDArray[np.uint8], Box, int], None]
 SIDE_PX: Final = 224  # shown at half the size, so that they are sharp on fine screens and on paper
 OF_EACH: Final = 6
 MAX_TRACKS: Final = 12
@@ -38,7 +39,7 @@ def track_thumbnails(
     result: DetectionResult,
     sampling: Sampling,
     limits: Limits | None = None,
-    look: Callable[[NDArray[np.uint8], Box, int], None] | None = None,
+    looks: Sequence[Look] = (),
 ) -> tuple[Thumbnails, ...]:
     """Rows of thumbnails, one a scored track, at most ``MAX_TRACKS``.
 
@@ -47,7 +48,7 @@ def track_thumbnails(
         result: What was found in it.
         sampling: The frames that were analysed, so that the wanted ones come by again.
         limits: As in the analysis.
-        look: Called with each frame uint8 (H, W, 3) of a thumbnail, the face's box and its track.
+        looks: Each is called with each frame uint8 (H, W, 3) of a thumbnail, the face's box and its track.
     """
     own: dict[int, list[WindowScore]] = defaultdict(list)
     for window in result.windows:
@@ -55,7 +56,7 @@ def track_thumbnails(
             own[window.track].append(window)
     shown = sorted(own, key=lambda track: -max(window.logit_fake for window in own[track]))[:MAX_TRACKS]
     wanted = [window for track in sorted(shown) for window in choose_windows(own[track])]
-    cut = _cut(_frames(path, result, sampling, limits), wanted, look)
+    cut = _cut(_frames(path, result, sampling, limits), wanted, looks)
     rows = []
     for track in sorted(shown):
         pictures = tuple(
@@ -77,7 +78,7 @@ def _frames(path: Path, result: DetectionResult, sampling: Sampling, limits: Lim
 def _cut(
     frames: Iterable[Frame],
     wanted: Sequence[WindowScore],
-    look: Callable[[NDArray[np.uint8], Box, int], None] | None,
+    looks: Sequence[Look],
 ) -> dict[int, bytes]:
     """By place in ``wanted`` the face as JPEG; what does not come by is left out."""
     cut: dict[int, bytes] = {}
@@ -88,8 +89,8 @@ def _cut(
                 if window.box_xyxy is not None and abs(window.start_s - frame.pts_s) < _SAME_S:
                     box = np.array(window.box_xyxy, np.float32)
                     cut[place] = jpeg(crop_face(frame.rgb, box, SIDE_PX))
-                    if look is not None and window.track is not None:
-                        look(frame.rgb, window.box_xyxy, window.track)
+                    for look in looks:
+                        look(frame.rgb, window.box_xyxy, window.track or 0)
             if frame.pts_s >= last_s:
                 break
     except MediaError:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from deepfake_hf.scoring.calibration import sigmoid
+from deepfake_hf.scoring.jumps import jumps
 from deepfake_hf.types import Segment, WindowScore
 
 TRIM = 0.1
 BOOTSTRAP_ROUNDS = 200
+_TOUCH_S = 0.1  # a frame's window that reaches over the next frame's by rounding does not overlap it
 
 
 def robust_mean(margins: ArrayLike) -> float:
@@ -74,7 +77,10 @@ def suspicious_segments(
     """Merge neighbouring suspicious windows of one branch and track, with hysteresis.
 
     A stretch starts at a window whose smoothed P(fake) is at or over ``fake_at``, goes on while it stays at or over
-    ``leave_at``, and closes at a gap longer than ``join_gap_s``.
+    ``leave_at``, and closes at a gap longer than ``join_gap_s`` or where the level of the scores jumps
+    (:func:`~deepfake_hf.scoring.jumps.jumps`): a person whose genuine face scores near the limit would otherwise never
+    let a stretch end. A dip of up to ``join_gap_s`` is no such end. After a jump the next stretch may begin at once.
+    Windows that overlap share sound, and their level cannot jump between them.
 
     Args:
         windows: of one branch and one track, in time order, with calibrated ``logit_fake``.
@@ -86,7 +92,8 @@ def suspicious_segments(
     if not windows:
         return ()
     margins = np.array([w.logit_fake for w in windows])
-    smooth = np.array([np.median(margins[max(0, i - 1) : i + 2]) for i in range(len(margins))])
+    edges = [0, *_ends_of_levels(windows, margins, join_gap_s), len(margins)]
+    smooth = np.concatenate([_median_of_three(margins[a:b]) for a, b in pairwise(edges)])
     segments: list[Segment] = []
     current: list[int] = []
 
@@ -98,7 +105,7 @@ def suspicious_segments(
         current.clear()
 
     for index, window in enumerate(windows):
-        if current and window.start_s - windows[current[-1]].end_s > join_gap_s:
+        if current and (index in edges or window.start_s - windows[current[-1]].end_s > join_gap_s):
             close()
         p_fake = sigmoid(float(smooth[index]))
         if p_fake >= fake_at or (current and p_fake >= leave_at):
@@ -107,3 +114,23 @@ def suspicious_segments(
             close()
     close()
     return tuple(segments)
+
+
+def _ends_of_levels(windows: Sequence[WindowScore], margins: NDArray[np.float64], dip_s: float) -> list[int]:
+    """Where a new level begins, without the two ends of each dip that is as short as ``dip_s``."""
+    if any(later.start_s < sooner.end_s - _TOUCH_S for sooner, later in pairwise(windows)):
+        return []
+    edges = [0, *jumps(margins), len(margins)]
+    levels = [float(margins[a:b].mean()) for a, b in pairwise(edges)]
+    dips = {
+        place
+        for place in range(1, len(levels) - 1)
+        if levels[place] < min(levels[place - 1], levels[place + 1])
+        and windows[edges[place + 1] - 1].end_s - windows[edges[place]].start_s <= dip_s + 1e-6
+    }
+    return [edge for place, edge in enumerate(edges) if 0 < place < len(levels) and not {place, place - 1} & dips]
+
+
+def _median_of_three(margins: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The median of each value (N,) and its neighbours."""
+    return np.array([np.median(margins[max(0, i - 1) : i + 2]) for i in range(len(margins))])

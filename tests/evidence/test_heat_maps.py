@@ -14,18 +14,19 @@ from deepfake_hf.errors import UsageError
 from deepfake_hf.evidence.maps.clip import clip_map, rollout
 from deepfake_hf.evidence.maps.draw import crop_place, face_figure, frame_overlay, on_frame, overlay, sound_figure
 from deepfake_hf.evidence.maps.heat_map import VIEWS, HeatMap, moved, moved_back, strongest_is_one
-from deepfake_hf.evidence.maps.kinds import KINDS, kinds_on, standing
+from deepfake_hf.evidence.maps.kinds import KINDS, kinds_on, measured_figures, standing
 from deepfake_hf.evidence.maps.picture import class_activations, face_map
 from deepfake_hf.evidence.maps.sound import NUM_BANDS, STEP_S, sound_map, statistic_shares
 from deepfake_hf.evidence.maps.statistics_bands import rows_of_bands, statistics_bands
 from deepfake_hf.faces import crop_face
-from deepfake_hf.hub.bundle import EMBEDDED
+from deepfake_hf.hub.bundle import EMBEDDED, open_bundle
 from deepfake_hf.inference.branch import FrameBranch, SpeechBranch
 from deepfake_hf.models.configuration_clip import ClipDetectorConfig
 from deepfake_hf.models.configuration_frame import FrameDetectorConfig
 from deepfake_hf.models.layers_speech_statistics import num_statistics
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
+from tests.tiny_bundle import write_tiny_bundle
 
 CPU = torch.device("cpu")
 RATE = 16_000
@@ -279,15 +280,38 @@ def test_rollout_follows_the_frame_that_all_look_at() -> None:
 
 
 def test_a_kind_is_off_until_it_has_passed() -> None:
-    figures = {"kinds": {"grad_cam": {"passed": True, "why": "it points", "weights": "w"}}}
-    assert kinds_on("picture", figures) == ["grad_cam"] and kinds_on("sound", figures) == []
-    assert standing("grad_cam", figures).why == "Grad-CAM is on: it points"
-    assert "not been measured" in standing("occlusion", figures).why
+    figures = {"kinds": {"grad_cam": {"passed": True, "why": "it points", "weights": "w", "branch_sha256": "1"}}}
+    assert kinds_on("picture", "1", figures) == ["grad_cam"] and kinds_on("sound", "1", figures) == []
+    assert standing("grad_cam", "1", figures).why == "Grad-CAM is on: it points"
+    assert "not been measured" in standing("occlusion", "1", figures).why
     with pytest.raises(UsageError, match="no such kind"):
-        standing("aura", figures)
+        standing("aura", "1", figures)
+
+
+def test_what_was_measured_with_other_weights_says_nothing_about_these() -> None:
+    figures = {"kinds": {"grad_cam": {"passed": True, "why": "it points", "weights": "w", "branch_sha256": "1"}}}
+    other = standing("grad_cam", "2", figures)
+    assert not other.on and "other weights (w)" in other.why and kinds_on("picture", "2", figures) == []
+    del figures["kinds"]["grad_cam"]["branch_sha256"]  # of a model that is in no bundle
+    assert not standing("grad_cam", "2", figures).on
+
+
+def test_a_branch_keeps_its_hash_when_another_is_replaced(tmp_path: Path) -> None:
+    bundle = write_tiny_bundle(tmp_path / "tiny")
+    face, speech = bundle.branch_sha256("face"), bundle.branch_sha256("speech")
+    config = bundle.path / "speech" / "config.json"
+    config.write_text(config.read_text() + " ")
+    assert bundle.branch_sha256("face") == face and bundle.branch_sha256("speech") != speech and face != speech
 
 
 def test_what_stands_in_the_package_names_known_kinds() -> None:
     """At least one kind for pictures and one for sound has passed, as the issue asks."""
-    assert set(KINDS) >= set(kinds_on("picture") + kinds_on("sound"))
-    assert kinds_on("picture") and kinds_on("sound")
+    found = measured_figures()["kinds"]
+    assert set(KINDS) >= set(found)
+    for medium in ("picture", "sound"):
+        assert any(one["passed"] and KINDS[name].medium == medium for name, one in found.items())
+    bundle = open_bundle()
+    for branch, medium in (("face", "picture"), ("speech", "sound")):
+        own = bundle.branch_sha256(branch)
+        for name in kinds_on(medium, own):
+            assert found[name]["branch_sha256"] == own and found[name]["passed"]

@@ -172,7 +172,7 @@ def test_thumbnails_are_the_frames_that_were_scored(tmp_path: Path) -> None:
 
     seen: list[tuple[int, int]] = []
     [row] = track_thumbnails(
-        path, case(windows=windows).result, AtRate(5), look=lambda rgb, box, track: seen.append((len(rgb), track))
+        path, case(windows=windows).result, AtRate(5), looks=[lambda rgb, box, track: seen.append((len(rgb), track))]
     )
     assert seen == [(48, 0)] * 6
     captions = [caption for _, caption in row.pictures]

@@ -116,11 +116,13 @@ def measured_figures() -> dict[str, Any]:
     return dict(json.loads(MEASURED.read_text(encoding="utf-8")))
 
 
-def standing(name: str, figures: dict[str, Any] | None = None) -> Standing:
+def standing(name: str, weights_sha256: str, figures: dict[str, Any] | None = None) -> Standing:
     """Whether a kind may be shown without being asked for.
 
     Args:
         name: Of the kind.
+        weights_sha256: Of the branch that the map is of (``Bundle.branch_sha256``): what was measured with other
+            weights says nothing about these.
         figures: As of :func:`measured_figures`, which is the default.
 
     Raises:
@@ -130,10 +132,15 @@ def standing(name: str, figures: dict[str, Any] | None = None) -> Standing:
     found = (measured_figures() if figures is None else figures)["kinds"].get(name)
     if found is None:
         return Standing(False, f"{kind.title} is off: it has not been measured with these weights", None)
+    if found.get("branch_sha256") != weights_sha256:
+        why = f"{kind.title} is off: it was measured with other weights ({found['weights']}), not with these"
+        return Standing(False, why, found["weights"])
     state = "is on" if found["passed"] else "is off"
     return Standing(bool(found["passed"]), f"{kind.title} {state}: {found['why']}", found["weights"])
 
 
-def kinds_on(medium: str, figures: dict[str, Any] | None = None) -> list[str]:
+def kinds_on(medium: str, weights_sha256: str, figures: dict[str, Any] | None = None) -> list[str]:
     """Names of the kinds of a medium (``picture``, ``clip``, ``sound``) that have passed, in the order of KINDS."""
-    return [name for name, kind in KINDS.items() if kind.medium == medium and standing(name, figures).on]
+    return [
+        name for name, kind in KINDS.items() if kind.medium == medium and standing(name, weights_sha256, figures).on
+    ]
