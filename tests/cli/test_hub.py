@@ -57,4 +57,4 @@ def test_push_space_makes_the_files_without_sending_them(tmp_path: Path, monkeyp
 def test_the_page_that_is_nowhere_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("deepfake_hf.cli.space.__file__", str(tmp_path / "deepfake_hf" / "cli" / "space.py"))
     done = CliRunner().invoke(app, ["space"])
-    assert done.exit_code == 2 and "install deepfake-hf from its wheel" in done.output.replace("\n", " ")
+    assert done.exit_code == 2 and "Install deepfake-hf from its wheel" in done.output.replace("\n", " ")
