@@ -1,132 +1,140 @@
-"""The page: a file in, a verdict with its reasons out. ``python -m space.app [--port N] [--host H]``."""
+"""The page: layout of the tabs, start. ``python -m space.app [--port N] [--host H] [--bundle B]``."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-# Before gradio is imported, which reads it then.
+# Before gradio is imported, which reads them then.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 if not __package__:  # started as a script, as a Hugging Face Space does
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import gradio as gr
 
-from deepfake_hf import Detector
 from deepfake_hf.errors import DeepfakeHFError
 from deepfake_hf.synthesis.examples import Example, default_folder, make_examples
-from space import handlers
-from space.cards import EMPTY_CARD
-from space.style import CSS, theme
+from space import programs, tab_analyse, tab_batch, tab_compare, tab_examples, tab_history, tab_live, tab_model
+from space.engine import Engine
+from space.history import History
+from space.limits import PageLimits, history_file, is_public
+from space.live import LiveRoom
+from space.shared import Settings, Shared, session_of
+from space.style import CSS, HEAD, theme
 
-MAX_UPLOAD = "500mb"
-_SWEEP_S, _KEEP_S = 600, 3600  # uploads are looked through every 10 minutes and deleted after an hour
-_HEAD = (
-    '<header class="dh-head"><h1>Is this genuine?</h1><p>Looks for the traces of face swaps in video and pictures, and '
-    "of synthetic voices in speech. Nothing leaves the machine that runs this page; uploads are deleted within "
-    "the hour or so.</p></header>"
-)
+_SWEEP_S = 60
 _FOOT = (
     '<footer class="dh-foot"><p>A detector errs, and on some cameras it calls one genuine video in five fake (see the '
     "model card). It knows the kinds of fakes it was trained on and may miss others; heavy compression, make-up or "
     "filters can mislead it. Do not use its answer as the only ground for a decision about a person.</p></footer>"
 )
-_THRESHOLDS = [
-    ("Strict: the limit that 1 in 100 genuine calibration items reach", "fpr1"),
-    ("Sensitive: 5 in 100 reach it, and fewer fakes are missed", "fpr5"),
-]
-_SHOW_CARD = """() => {
-  const card = document.querySelector("#card");
-  if (card.getBoundingClientRect().top > window.innerHeight / 2) card.scrollIntoView({ behavior: "smooth" });
-}"""
-_KIND_WORDS = {"video": "Video", "image": "Picture", "audio": "Sound"}
 
 
-def build_app(detector: handlers.DetectorLike | None = None, examples: list[Example] | None = None) -> gr.Blocks:
+def build_app(
+    engine: Engine | None = None,
+    examples: list[Example] | None = None,
+    history: History | None = None,
+) -> gr.Blocks:
     """Lay out the page and wire it.
 
     Args:
-        detector: None: the embedded one.
+        engine: None: the weights in the box with the limits of the environment.
         examples: None: :func:`make_examples` in the cache folder.
+        history: None: no history.
 
     Raises:
         DeepfakeHFError: the weights or the examples' material are not there.
     """
-    served: handlers.DetectorLike = Detector.from_pretrained() if detector is None else detector  # type: ignore[assignment]
+    engine = engine or Engine(PageLimits.from_environment())
     shown = make_examples() if examples is None else examples
-
-    def analyse(path: str | None, threshold: str, progress: gr.Progress = gr.Progress()) -> handlers.Report:  # noqa: B008
-        return handlers.analyse(served, path, threshold, lambda share, what: progress(share, desc=what))
-
-    with gr.Blocks(title="Is this genuine?", delete_cache=(_SWEEP_S, _KEEP_S), analytics_enabled=False) as app:
-        gr.HTML(_HEAD)
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=4, min_width=300):
-                file = gr.File(
-                    label="Video, picture or sound", file_types=["video", "image", "audio"], height=130, elem_id="file"
-                )
-                seen = gr.HTML("", elem_classes="dh-body")
-                threshold = gr.Radio(_THRESHOLDS, value="fpr1", label="How strict", elem_id="threshold")
-                go = gr.Button("Analyse", variant="primary", elem_id="analyse")
-                with (
-                    gr.Accordion("Examples, labelled with the truth"),
-                    gr.Column(elem_classes="dh-examples"),
-                ):
-                    for example in shown:
-                        button = gr.Button(_example_label(example), size="sm", elem_id=f"example-{example.path.stem}")
-                        take = partial(str, example.path)
-                        button.click(take, None, file, show_progress="hidden", queue=False, api_visibility="private")
-                    credits = "; ".join(dict.fromkeys(example.credit for example in shown))
-                    gr.HTML(f'<p class="dh-small">{credits}. The fakes were made by this project.</p>')
-            with gr.Column(scale=6, min_width=300):
-                card = gr.HTML(EMPTY_CARD, elem_id="card", elem_classes="dh-body")
-                plot = gr.HTML("", elem_id="timeline", elem_classes="dh-body")
-                table = gr.HTML("", elem_id="voices", elem_classes="dh-body")
-                why = gr.HTML("", elem_id="why", elem_classes="dh-body")
+    limits = engine.limits
+    shared = Shared(engine, history)
+    room = LiveRoom(lambda: engine.load(engine.bundle), limits.live_sessions, limits.idle_seconds)
+    with gr.Blocks(
+        title="Is this genuine?", delete_cache=(_SWEEP_S, int(60 * limits.keep_minutes)), analytics_enabled=False
+    ) as app:
+        gr.HTML(_head(limits))
+        shared.settings = gr.State(Settings())
+        with gr.Tabs(elem_id="tabs") as tabs:
+            with gr.Tab("Analyse", id="analyse"):
+                analyse = tab_analyse.build(shared)
+            with gr.Tab("Examples", id="examples"):
+                tab_examples.build(shown, tabs, analyse)
+            with gr.Tab("Live", id="live"):
+                tab_live.build(shared, room)
+            with gr.Tab("Batch", id="batch"):
+                tab_batch.build(shared)
+            with gr.Tab("Compare", id="compare"):
+                tab_compare.build(shared)
+            with gr.Tab("Model", id="model") as model:
+                tab_model.build(shared, analyse, model)
+            if history is not None:
+                with gr.Tab("History", id="history") as past:
+                    tab_history.build(history)(past)
+            with gr.Tab("For programs", id="programs"):
+                programs.build(shared)
         gr.HTML(_FOOT)
-        # On a phone the card lies below the examples: bring it into sight.
-        go.click(None, js=_SHOW_CARD, api_visibility="private")
-        report: list[Any] = [card, table, plot, why]
-        go.click(
-            analyse, [file, threshold], report, show_progress="full", show_progress_on=card, concurrency_limit=1,
-            api_name="analyse",
-        )  # fmt: skip
-        # Outside the queue, so that it never waits behind an analysis.
-        file.change(
-            handlers.choose, file, [seen, *report], show_progress="hidden", queue=False, api_visibility="private"
-        )
-    app.queue(max_size=12, default_concurrency_limit=2)
+
+        def left(request: gr.Request) -> None:
+            name = session_of(request)
+            for kind in ("", "/batch", "/compare"):
+                shared.jobs.cancel(name + kind)
+                shared.uploads.leave(name + kind)
+            for kind in ("/camera", "/sound"):
+                room.end(name + kind)
+
+        app.unload(left)
+    app.queue(max_size=None, default_concurrency_limit=4)
     return app
 
 
-def launch(app: gr.Blocks, host: str = "127.0.0.1", port: int | None = None, **options: Any) -> str:
+def launch(app: gr.Blocks, limits: PageLimits, host: str = "127.0.0.1", port: int | None = None, **options: Any) -> str:
     """Serve the page and return its address. Further options go to ``gr.Blocks.launch``."""
-    _, address, _ = app.launch(
-        server_name=host, server_port=port, theme=theme(), css=CSS, show_error=True, quiet=True, share=False,
-        allowed_paths=[str(default_folder())], max_file_size=MAX_UPLOAD, footer_links=["settings"], ssr_mode=False,
-        **options,
+    _, address, shared = app.launch(
+        server_name=host, server_port=port, theme=theme(), css=CSS, head=HEAD, show_error=True, quiet=True,
+        allowed_paths=[str(default_folder())], max_file_size=int(limits.max_mb * 1e6), footer_links=["api", "settings"],
+        ssr_mode=False, run_history=False, mcp_server=programs.mcp_is_there(), **{"share": False, **options},
     )  # fmt: skip
-    return address
+    return shared or address
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of the page."""
+    parser = argparse.ArgumentParser(prog="python -m space.app", description="The deepfake_hf page.")
+    parser.add_argument("--host", default="0.0.0.0" if is_public() else "127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=None, help="port (default: the first free one from 7860)")
+    parser.add_argument("--share", action="store_true", help="a public address through Gradio's own servers")
+    parser.add_argument("--auth", metavar="NAME:PASSWORD", default=None, help="ask visitors for these")
+    parser.add_argument("--bundle", default=None, help="weights: a folder or a Hub id (default: those in the box)")
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Start the page, print its address and serve until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m space.app", description="The deepfake_hf page.")
-    in_space = bool(os.environ.get("SPACE_ID"))
-    parser.add_argument("--host", default="0.0.0.0" if in_space else "127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=None, help="port (default: the first free one from 7860)")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
+    auth = None
+    if options.auth is not None:
+        name, colon, password = options.auth.partition(":")
+        if not (name and colon and password):
+            print("--auth: it is not NAME:PASSWORD. Write --auth anna:secret.", file=sys.stderr)
+            return 2
+        auth = (name, password)
     try:
-        app = build_app()
+        limits = PageLimits.from_environment()
+        engine = Engine(limits, options.bundle)
+        engine.warm()
+        file = history_file()
+        app = build_app(engine, history=History(file) if file else None)
     except DeepfakeHFError as error:
         print(f"The page can't start. {error}", file=sys.stderr)
         return 1
     try:
-        address = launch(app, options.host, options.port, prevent_thread_lock=True)
+        address = launch(
+            app, limits, options.host, options.port, share=options.share, auth=auth, prevent_thread_lock=True
+        )
     except (OSError, ValueError) as error:  # no free port; ValueError: gradio can't reach its own address
         print(f"The page can't start: {error} Another port can be chosen with --port.", file=sys.stderr)
         return 1
@@ -135,8 +143,16 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _example_label(example: Example) -> str:
-    return f"{_KIND_WORDS[example.kind.value]}, {example.truth}"
+def _head(limits: PageLimits) -> str:
+    place = (
+        "Files go to the machine that runs this Space and to nobody else" if is_public()
+        else "Nothing leaves the machine that runs this page"
+    )  # fmt: skip
+    return (
+        '<header class="dh-head"><h1>Is this genuine?</h1><p>Looks for the traces of face swaps in video and pictures, '
+        f"and of synthetic voices in speech. {place}. Uploads are deleted when you take another file or leave, and "
+        f"after {limits.keep_minutes:g} minutes at the latest; results are kept only if you ask for it.</p></header>"
+    )
 
 
 if __name__ == "__main__":

@@ -1,17 +1,14 @@
-"""A result as HTML: verdict card, table, timeline and reasons. Pure functions; every text from outside is escaped."""
+"""A result as HTML: verdict card, table, player. Pure functions; every text from outside is escaped."""
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from html import escape
 from pathlib import PurePath
 from typing import Final
 
-from deepfake_hf.report.figures import timeline_svg
-from deepfake_hf.report.words import ICONS, MEANING, POINTS, STATUS, WORDS, limits_text, sentence
-from deepfake_hf.types import DetectionResult, MediaKind, Segment
+from deepfake_hf.report.words import ICONS, MEANING, POINTS, STATUS, WORDS, limits_text, score_text, sentence
+from deepfake_hf.types import DetectionResult, Verdict
 
 _PLAYED: Final = {
     "video": (".mp4", ".webm", ".mov", ".m4v"),
@@ -25,8 +22,45 @@ EMPTY_CARD: Final = (
 )
 
 
-def verdict_card(result: DetectionResult, name: str) -> str:
-    """The answer in a word, with score, interval, limits and coverage; an abstention bears no score at all."""
+def progress_card(name: str, share: float, what: str, left_s: float | None) -> str:
+    """What is going on, how far, and how long it will still take."""
+    left = "" if left_s is None else f", about {_duration(left_s)} left"
+    percent = round(100 * share)
+    return (
+        f'<section class="dh-card dh-busy" data-state="busy" aria-live="off"><p class="dh-file">{escape(name)}</p>'
+        f'<h2>Analysing</h2><div class="dh-progress" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{percent}" aria-label="Analysis"><span style="width:{max(percent, 1)}%"></span></div>'
+        f"<p>{escape(what[:1].upper() + what[1:])}{escape(left)}</p></section>"
+    )
+
+
+def told_card(sentence_: str, state: str = "error") -> str:
+    """Something that is no verdict, in a sentence: an error with its next step, or that it was cancelled."""
+    return (
+        f'<section role="alert" class="dh-card dh-none" data-state="{state}"><h2>{_icon("none")}No verdict</h2>'
+        f"<p>{escape(sentence_)}</p></section>"
+    )
+
+
+def small_verdict(result: DetectionResult) -> str:
+    """Icon and word, for tables."""
+    kind = result.verdict.value if result.verdict else "none"
+    word = WORDS[result.verdict] if result.verdict else STATUS[result.status]
+    return f'<span class="dh-tag dh-{kind}">{_icon(kind)}{escape(word)}</span>'
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{max(1, round(seconds))} s"
+
+
+def verdict_card(result: DetectionResult, name: str, extra: str = "") -> str:
+    """The answer in a word, with score, interval, limits and coverage; an abstention bears no score at all.
+
+    Args:
+        result: Any result.
+        name: The file's.
+        extra: HTML that stands below the figures of a verdict.
+    """
     file = f'<p class="dh-file">{escape(name)}</p>'
     warned = ""
     if " random " in f" {result.weights} ":
@@ -39,7 +73,8 @@ def verdict_card(result: DetectionResult, name: str) -> str:
             f'<h2>{_icon("none")}No verdict</h2><p class="dh-lead">{STATUS[result.status]}.</p>'
             f"<p>{escape(sentence(result.reason))}</p>{warned}</section>"
         )
-    facts = [("P(fake)", f"{result.p_fake:.3f}")]
+    noted = "".join(f'<p class="dh-note">{escape(sentence(warning))}</p>' for warning in result.warnings)
+    facts = [("P(fake)", score_text(result.p_fake))]
     if result.interval:
         facts.append(("90 % interval", f"{result.interval[0]:.3f} to {result.interval[1]:.3f}"))
     if result.band:
@@ -51,81 +86,9 @@ def verdict_card(result: DetectionResult, name: str) -> str:
     return (
         f'<section role="status" class="dh-card dh-{word}" data-state="scored" data-verdict="{word}">{file}'
         f"<h2>{_icon(word)}{WORDS[result.verdict]}</h2>"
-        f'<p class="dh-lead">{MEANING[result.verdict]}</p>{_meter(result)}<dl>{rows}</dl>{warned}</section>'
+        f'<p class="dh-lead">{MEANING[result.verdict]}</p><p>{escape(sentence(result.reason))}</p>{_meter(result)}'
+        f"<dl>{rows}</dl>{extra}{noted}{warned}</section>"
     )
-
-
-def voices_table(result: DetectionResult) -> str:
-    """One row for each face, and one for the sound."""
-    rows = []
-    for track in result.tracks:
-        when = "in the picture" if result.kind is MediaKind.IMAGE else _span(track.start_s, track.end_s)
-        rows.append((f"Face {track.track}", when, track.p_fake, track.verdict, track.status, track.reason))
-    for branch in result.branches:
-        if branch.branch == "speech":
-            when = _span(0.0, result.duration_s) if result.duration_s else "whole file"
-            rows.append(("Sound", when, branch.p_fake, branch.verdict, branch.status, branch.reason))
-    if not rows:
-        return ""
-    body = ""
-    for who, when, p_fake, verdict, status, reason in rows:
-        kind = verdict.value if verdict else "none"
-        word = WORDS[verdict] if verdict else STATUS[status]
-        body += (
-            f'<tr><th scope="row">{escape(who)}</th><td data-label="When">{escape(when)}</td>'
-            f'<td data-label="P(fake)">{"none" if p_fake is None else f"{p_fake:.3f}"}</td>'
-            f'<td data-label="Reading"><span class="dh-tag dh-{kind}">{_icon(kind)}{escape(word)}</span>'
-            f"<small>{escape(reason)}</small></td></tr>"
-        )
-    return (
-        "<h3>Faces and sound</h3>"
-        '<table class="dh-table"><thead><tr><th scope="col">Who</th><th scope="col">When</th>'
-        f'<th scope="col">P(fake)</th><th scope="col">Reading</th></tr></thead><tbody>{body}</tbody></table>'
-    )
-
-
-def timeline(result: DetectionResult, operating_points: Mapping[str, Mapping[str, float]] | None) -> str:
-    """The plot as pictures for wide and narrow, light and dark pages; CSS shows one of them."""
-    pictures = ""
-    for shape, width_in in (("wide", 8.0), ("narrow", 4.1)):
-        for ground in ("light", "dark"):
-            svg = timeline_svg(result, operating_points=operating_points, dark=ground == "dark", width_in=width_in)
-            if svg is None:
-                return ""
-            data = base64.b64encode(svg.encode()).decode()
-            pictures += (
-                f'<img class="dh-{shape} dh-on-{ground}" alt="{escape(_timeline_words(result))}" '
-                f'src="data:image/svg+xml;base64,{data}">'
-            )
-    title = "Score of each face" if result.kind is MediaKind.IMAGE else "Score through time"
-    return f'<h3>{title}</h3><figure class="dh-figure">{pictures}</figure>'
-
-
-def reasons(result: DetectionResult, name: str) -> str:
-    """Why: the deciding reason, suspicious stretches, each branch, warnings, the rule, and the JSON to download."""
-    parts = []
-    if result.verdict is not None:
-        parts.append(f"<p>{escape(sentence(result.reason))}</p>")
-    stretches = [item for item in result.segments if item.end_s > item.start_s]
-    if stretches and result.kind is not MediaKind.IMAGE:
-        items = "".join(f"<li>{escape(_stretch(item))}</li>" for item in stretches[:20])
-        more = f"<li>and {len(stretches) - 20} more, in the JSON</li>" if len(stretches) > 20 else ""
-        parts.append(f"<p>Stretches that look fake:</p><ul>{items}{more}</ul>")
-    lines = [f"{'Faces' if b.branch == 'face' else 'Sound'}: {b.reason}" for b in result.branches]
-    lines += [f"Note: {warning}" for warning in result.warnings]
-    if lines:
-        parts.append("<ul>" + "".join(f"<li>{escape(line)}.</li>" for line in lines) + "</ul>")
-    if result.verdict is not None:
-        parts.append(f"<details><summary>The rule behind the verdict</summary><p>{escape(result.rule)}</p></details>")
-    title = "<h3>Why</h3>" if parts else ""
-    text = json.dumps(result.to_dict(), indent=2, ensure_ascii=False)
-    data = base64.b64encode(text.encode()).decode()
-    file = escape(f"{PurePath(name).stem or 'result'}.deepfake_hf.json")
-    parts.append(
-        f'<p><a class="dh-button" download="{file}" href="data:application/json;base64,{data}">'
-        f'Download the result as JSON</a></p><p class="dh-small">Weights: {escape(result.weights)}</p>'
-    )
-    return title + "".join(parts)
 
 
 def preview(path: str | None) -> str:
@@ -151,15 +114,6 @@ def _icon(kind: str) -> str:
     return f'<svg class="dh-icon" viewBox="0 0 24 24" aria-hidden="true">{ICONS[kind]}</svg>'
 
 
-def _span(start_s: float, end_s: float) -> str:
-    return f"{start_s:.1f} to {end_s:.1f} s"
-
-
-def _stretch(segment: Segment) -> str:
-    who = "sound" if segment.track is None else f"face {segment.track}"
-    return f"{_span(segment.start_s, segment.end_s)}, {who}, P(fake) {segment.p_fake:.3f}"
-
-
 def _meter(result: DetectionResult) -> str:
     if result.band is None or result.p_fake is None:
         return ""
@@ -175,8 +129,25 @@ def _meter(result: DetectionResult) -> str:
     )
 
 
-def _timeline_words(result: DetectionResult) -> str:
-    scores = [window.p_fake for window in result.windows if window.p_fake is not None]
-    if not scores:
-        return "No window was scored"
-    return f"P(fake) of {len(scores)} windows, from {min(scores):.2f} to {max(scores):.2f}"
+def live_card(readings: Sequence[tuple[str, Verdict | None, float | None, str]], fps: float, delay_ms: float) -> str:
+    """The running reading of a live source. ``readings`` are who, verdict, P(fake) and the reason for none."""
+    if not readings:
+        lines = f"<p>{_icon('none')} No face in sight.</p>"
+    else:
+        lines = "".join(_live_line(*reading) for reading in readings)
+    first = next((verdict for _, verdict, _, _ in readings if verdict), None)
+    kind = first.value if first else "none"
+    state = "scored" if first else "abstained"
+    return (
+        f'<section class="dh-card dh-{kind} dh-live" data-state="{state}" data-verdict="{kind}">{lines}'
+        f'<p class="dh-small" data-fps="{fps:.1f}" data-delay="{delay_ms:.0f}">{fps:.1f} a second, '
+        f"at most {delay_ms:.0f} ms from arrival to answer.</p></section>"
+    )
+
+
+def _live_line(who: str, verdict: Verdict | None, p_fake: float | None, reason: str) -> str:
+    kind = verdict.value if verdict else "none"
+    word = WORDS[verdict] if verdict else "No verdict"
+    score = "" if p_fake is None else f" P(fake) {score_text(p_fake)}"
+    why = f"<small>{escape(sentence(reason))}</small>" if verdict is None and reason else ""
+    return f'<p><b>{escape(who)}</b> <span class="dh-tag dh-{kind}">{_icon(kind)}{word}</span>{escape(score)}{why}</p>'

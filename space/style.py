@@ -1,4 +1,4 @@
-"""Looks: a theme of system fonts, so that the page asks no other host for anything, and the cards' CSS."""
+"""Looks: a theme of system fonts, so that the page asks no other host for anything, the CSS and the script."""
 
 from __future__ import annotations
 
@@ -6,15 +6,66 @@ from pathlib import Path
 
 import gradio as gr
 
-CSS = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+_HERE = Path(__file__).parent
+CSS = (_HERE / "style.css").read_text(encoding="utf-8")
+HEAD = f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>"
+
+_INK = gr.themes.Color("#f6f7f9", "#eceef2", "#dfe3ea", "#c6ccd7", "#98a1b2", "#6d7789", "#525c6e", "#3a4352",
+                       "#262d3a", "#181d27", "#10141c", name="ink")  # fmt: skip
+_BLUE = gr.themes.Color("#eff4fb", "#dde8f6", "#bfd3ee", "#96b7e2", "#6692d1", "#4474bd", "#325d9f", "#294c82",
+                        "#223f6a", "#1c3355", "#142440", name="blue_ink")  # fmt: skip
 
 
 def theme() -> gr.themes.Base:
-    """Calm greys and one blue."""
+    """Quiet paper and ink with one blue; light and dark."""
     return gr.themes.Base(
-        primary_hue=gr.themes.colors.indigo,
-        neutral_hue=gr.themes.colors.slate,
+        primary_hue=_BLUE,
+        secondary_hue=_BLUE,
+        neutral_hue=_INK,
         radius_size=gr.themes.sizes.radius_md,
-        font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
-        font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
+        spacing_size=gr.themes.sizes.spacing_md,
+        font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"],
+        font_mono=["ui-monospace", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace"],
+    ).set(
+        body_background_fill="#fbfbfc",
+        body_background_fill_dark="#10141c",
+        body_text_color="#1f2430",
+        body_text_color_dark="#eceef3",
+        body_text_color_subdued="#596070",
+        body_text_color_subdued_dark="#a7afbe",
+        block_background_fill="#ffffff",
+        block_background_fill_dark="#161b26",
+        block_border_color="#d9dde5",
+        block_border_color_dark="#3a4150",
+        block_label_text_color="#596070",
+        block_label_text_color_dark="#a7afbe",
+        block_title_text_color="#1f2430",
+        block_title_text_color_dark="#eceef3",
+        block_shadow="none",
+        border_color_primary="#d9dde5",
+        border_color_primary_dark="#3a4150",
+        button_primary_background_fill="#325d9f",
+        button_primary_background_fill_hover="#294c82",
+        button_primary_background_fill_dark="#96b7e2",
+        button_primary_background_fill_hover_dark="#bfd3ee",
+        button_primary_text_color="#ffffff",
+        button_primary_text_color_dark="#10141c",
+        button_secondary_background_fill="#ffffff",
+        button_secondary_background_fill_hover="#eceef2",
+        button_secondary_background_fill_dark="#1d2330",
+        button_secondary_background_fill_hover_dark="#262d3a",
+        button_border_width="1px",
+        button_border_width_dark="1px",
+        button_primary_border_color="#325d9f",
+        button_primary_border_color_dark="#96b7e2",
+        button_secondary_text_color="#1f2430",
+        button_secondary_text_color_dark="#eceef3",
+        button_secondary_border_color="#98a1b2",
+        button_secondary_border_color_dark="#525c6e",
+        input_background_fill="#ffffff",
+        input_background_fill_dark="#1d2330",
+        link_text_color="#294c82",
+        link_text_color_dark="#96b7e2",
+        link_text_color_hover="#142440",
+        link_text_color_hover_dark="#dde8f6",
     )

@@ -14,15 +14,13 @@ from deepfake_hf.cli.terminal import DONE, SOME_UNREADABLE, plain_errors, progre
 if TYPE_CHECKING:
     from deepfake_hf.cli.case_maps import MovingMaps
     from deepfake_hf.detector import Detector
-    from deepfake_hf.types import Frame
+    from deepfake_hf.media import Limits
+    from deepfake_hf.types import DetectionResult, Frame
 
 
 def run(file: Path, out: Path, options: DetectOptions, maps: bool = False) -> int:
     """Do the command; returns its exit status."""
     from deepfake_hf.errors import UsageError
-    from deepfake_hf.media import EveryNth, probe, read_frames, write_video
-    from deepfake_hf.report.annotate import Annotator
-    from deepfake_hf.types import MediaKind
 
     with plain_errors():
         if out.resolve() == file.resolve():
@@ -39,18 +37,48 @@ def run(file: Path, out: Path, options: DetectOptions, maps: bool = False) -> in
             if result.status in ("unreadable", "unsupported"):
                 typer.echo(result.reason, err=True)
                 return SOME_UNREADABLE
-            info = probe(file, options.limits())
-            if info.kind is not MediaKind.VIDEO or info.width_px is None or info.height_px is None:
-                why = f"it is a {info.kind.value} file and has no moving picture"
-                raise UsageError(f"{file} cannot be annotated", why, "use `deepfake-hf report` for it")
-            annotator = Annotator(result, detector.operating_points(), (info.width_px, info.height_px), under)
-            out.parent.mkdir(parents=True, exist_ok=True)
-            frames = read_frames(file, EveryNth(1), limits=options.limits(), info=info)
-            drawn = _told(annotator.frames(frames), info.duration_s, tell)
-            write_video(out, drawn, info.fps or 25.0, crf=20, sound_of=file if info.num_audio_streams else None)
+            draw(file, out, result, detector, options.limits(), lambda done, total: tell(50 + done // 2, total), under)
     if not options.quiet:
         typer.echo(f"{result.verdict or result.status}: {out}")
     return DONE
+
+
+def draw(
+    file: Path,
+    out: Path,
+    result: DetectionResult,
+    detector: Detector,
+    limits: Limits,
+    tell: Callable[[int, int], None],
+    under: MovingMaps | None = None,
+) -> None:
+    """Write a video with a result drawn in.
+
+    Args:
+        file: The video.
+        out: Where to.
+        result: What was found in it.
+        detector: Which found it; says the limits of each branch.
+        limits: As in the analysis.
+        tell: Called with percent done and 100.
+        under: Heat maps below the boxes; None: none.
+
+    Raises:
+        UsageError: The file has no moving picture.
+    """
+    from deepfake_hf.errors import UsageError
+    from deepfake_hf.media import EveryNth, probe, read_frames, write_video
+    from deepfake_hf.report.annotate import Annotator
+    from deepfake_hf.types import MediaKind
+
+    info = probe(file, limits)
+    if info.kind is not MediaKind.VIDEO or info.width_px is None or info.height_px is None:
+        why = f"it is a {info.kind.value} file and has no moving picture"
+        raise UsageError(f"{file} cannot be annotated", why, "use `deepfake-hf report` for it")
+    annotator = Annotator(result, detector.operating_points(), (info.width_px, info.height_px), under)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    drawn = _told(annotator.frames(read_frames(file, EveryNth(1), limits=limits, info=info)), info.duration_s, tell)
+    write_video(out, drawn, info.fps or 25.0, crf=20, sound_of=file if info.num_audio_streams else None)
 
 
 def _maps_under(detector: Detector) -> MovingMaps:
@@ -68,5 +96,5 @@ def _maps_under(detector: Detector) -> MovingMaps:
 def _told(frames: Iterator[Frame], whole_s: float | None, tell: Callable[[int, int], None]) -> Iterator[Frame]:
     for frame in frames:
         if whole_s:
-            tell(50 + min(50, round(50 * frame.pts_s / whole_s)), 100)
+            tell(min(100, round(100 * frame.pts_s / whole_s)), 100)
         yield frame

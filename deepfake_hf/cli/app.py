@@ -15,6 +15,7 @@ from deepfake_hf.cli.gallery import gallery
 from deepfake_hf.cli.hub import app as hub_app
 from deepfake_hf.cli.maps import maps_check
 from deepfake_hf.cli.reporting import annotate, live, report, verify
+from deepfake_hf.cli.space import space
 from deepfake_hf.cli.sync_check import sync_check
 from deepfake_hf.cli.synth import app as synth_app
 
@@ -41,6 +42,7 @@ app.command()(live)
 app.command()(gallery)
 app.command()(maps_check)
 app.command()(sync_check)
+app.command()(space)
 
 
 def _version(asked: bool) -> None:

@@ -81,6 +81,32 @@ def push(
         typer.echo(f"pushed to {push_bundle(folder, repository, private=not public)}")
 
 
+@app.command("push-space")
+def push_space(
+    repository: Annotated[str, typer.Argument(help="owner/name of the Space.")],
+    public: Annotated[bool, typer.Option("--public", help="Everybody may see it; default: private.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Keep what is uploaded in this folder.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Make it, upload nothing; needs --out.")] = False,
+) -> None:
+    """Put the page on the Hub: builds the wheel, pins the requirements, uploads both with the page. From a checkout."""
+    import tempfile
+
+    from deepfake_hf.cli.space import page_folder
+    from deepfake_hf.errors import UsageError
+    from deepfake_hf.hub.push_space import push_space as push_files
+    from deepfake_hf.hub.push_space import stage_space
+
+    with plain_errors():
+        if dry_run and out is None:
+            raise UsageError("--dry-run", "it makes a folder and uploads nothing", "say where: --out FOLDER")
+        with tempfile.TemporaryDirectory(prefix="deepfake_hf_space_") as made:
+            folder = stage_space(page_folder(), out or Path(made))
+            if dry_run:
+                typer.echo(f"made {folder}")
+                return
+            typer.echo(f"pushed to {push_files(folder, repository, private=not public)}")
+
+
 def _folders(entries: list[str]) -> dict[str, Path]:
     from deepfake_hf.errors import UsageError
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from deepfake_hf.detector import Detector
     from deepfake_hf.evidence.frequency import FaceSpectra
+    from deepfake_hf.report.detection_page import Case
     from deepfake_hf.report.maps_page import CaseMaps
     from deepfake_hf.report.page import Thumbnails
     from deepfake_hf.report.thumbnails import Look
@@ -79,6 +80,8 @@ def examine(
     threads: int | None = None,
     pictures: bool = True,
     maps: bool = False,
+    detector: Detector | None = None,
+    found: Callable[[DetectionResult], None] | None = None,
 ) -> Examined:
     """Analyse a file and gather its record.
 
@@ -89,6 +92,8 @@ def examine(
         threads: Of torch; None leaves them. The last digits of a score can depend on their number.
         pictures: Go through the file once more for thumbnails and the spectrum of faces.
         maps: Also make heat maps; only with ``pictures``.
+        detector: One that is loaded already; None loads what the options name.
+        found: Called with the result as soon as it stands, before the evidence is gathered.
     """
     import torch
 
@@ -104,9 +109,11 @@ def examine(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    detector = options.detector()
+    detector = detector or options.detector()
     raw = detector.detect(file, sampling=options.sampling(), threshold=options.threshold, progress=report)
     result = named(raw, str(file), file.name)
+    if found is not None:
+        found(result)
     spectra = FaceSpectra()
     sampling = options.sampling() or AtRate(default_rate(result.duration_s))
     mapper = MapCollector(FaceMapper(detector), result, options.threshold) if maps and pictures else None
@@ -134,12 +141,20 @@ def examine(
 
 def write_case(out: Path, examined: Examined) -> None:
     """Write the page."""
-    from deepfake_hf.report.detection_page import Case, banner_of, facts_of, sections_of
+    from deepfake_hf.report.detection_page import banner_of, facts_of, sections_of
     from deepfake_hf.report.page import write_page
 
-    result, bundle = examined.result, examined.detector.bundle
-    case = Case(
-        result,
+    case, result = case_of(examined), examined.result
+    write_page(out, f"Report on {result.path}", facts_of(case), sections_of(case), banner_of(result))
+
+
+def case_of(examined: Examined) -> Case:
+    """What a page shows of a run."""
+    from deepfake_hf.report.detection_page import Case
+
+    bundle = examined.detector.bundle
+    return Case(
+        examined.result,
         examined.record,
         examined.findings,
         examined.thumbnails,
@@ -149,7 +164,6 @@ def write_case(out: Path, examined: Examined) -> None:
         examined.sync,
         examined.maps,
     )
-    write_page(out, f"Report on {result.path}", facts_of(case), sections_of(case), banner_of(result))
 
 
 def _figures(folder: Path) -> Mapping[str, Any]:

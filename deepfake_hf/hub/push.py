@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -61,13 +61,7 @@ def push_bundle(folder: Path, repository: str, *, private: bool, token: str | No
             )
             return str(commit.commit_url)
 
-        try:
-            return upload()
-        except (HfHubHTTPError, OSError, RuntimeError) as error:
-            if constants.HF_HUB_DISABLE_XET or _XET_TOKEN not in str(error):
-                raise
-        with _without_xet():
-            return upload()
+        return xet_or_lfs(upload)
     except HFValidationError as error:
         raise UsageError(f"the repository {repository!r}", str(error).rstrip("."), "name it owner/name") from None
     except (HfHubHTTPError, OSError, RuntimeError, ValueError) as error:
@@ -78,6 +72,17 @@ def push_bundle(folder: Path, repository: str, *, private: bool, token: str | No
             f"{type(cause).__name__}: {words.rstrip('.')}",
             "check network, name and token, and push again: what has arrived is not sent twice",
         ) from error
+
+
+def xet_or_lfs(upload: Callable[[], str]) -> str:
+    """Upload by Xet where the Hub gives it tokens, else by Git LFS."""
+    try:
+        return upload()
+    except (HfHubHTTPError, OSError, RuntimeError) as error:
+        if constants.HF_HUB_DISABLE_XET or _XET_TOKEN not in str(error):
+            raise
+    with _without_xet():
+        return upload()
 
 
 @contextmanager

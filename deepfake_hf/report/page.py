@@ -6,7 +6,7 @@ import base64
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from deepfake_hf.errors import UsageError
 from deepfake_hf.report.style import DARK, LIGHT, Palette, css_variables, inline_svg
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TEMPLATE: Final = "page.html.jinja"
+_SECTIONS: Final = "sections.html.jinja"
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,17 @@ def page_html(
         sections: In order.
         banner: Above them all.
     """
+    return _render(
+        _TEMPLATE, sections, title=title, facts=facts, banner=banner, icons=ICONS, light=_css(LIGHT), dark=_css(DARK)
+    )
+
+
+def sections_html(sections: tuple[Section, ...]) -> str:
+    """The sections alone, for a page that brings its own style and sets the colours of figures itself."""
+    return _render(_SECTIONS, sections)
+
+
+def _render(template: str, sections: tuple[Section, ...], **values: Any) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -117,11 +129,7 @@ def page_html(
     environment.filters["jpeg"] = lambda content: f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
     # a number stays with its unit
     environment.filters["unbroken"] = lambda text: re.sub(r"(?<=\d) (?=(?:%|s|ms|px|dB)(?!\w))", "\u00a0", text)
-    template = environment.get_template(_TEMPLATE)
-    return template.render(
-        title=title, facts=facts, sections=sections, banner=banner, drawn=drawn, narrow=narrow, icons=ICONS,
-        light=_css(LIGHT), dark=_css(DARK),
-    )  # fmt: skip
+    return environment.get_template(template).render(sections=sections, drawn=drawn, narrow=narrow, **values)
 
 
 def write_page(

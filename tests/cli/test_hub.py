@@ -41,3 +41,20 @@ def test_pack_check_and_doctor(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "POLARITY TURNED ROUND" in " ".join(capsys.readouterr().out.split())
     done = call(app, ["hub", "check", str(out)])
     assert done.exit_code == 1 and "BROKEN checksums" in done.output
+
+
+def test_push_space_makes_the_files_without_sending_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr("deepfake_hf.hub.push_space.stage_space", lambda checkout, out: asked.append(checkout) or out)
+    call = CliRunner().invoke
+    done = call(app, ["hub", "push-space", "anna/page", "--dry-run"])
+    assert done.exit_code == 2 and "--out FOLDER" in done.output
+    done = call(app, ["hub", "push-space", "anna/page", "--dry-run", "--out", str(tmp_path)])
+    assert done.exit_code == 0 and f"made {tmp_path}" in done.output.replace("\n", "")
+    assert (asked[0] / "space" / "app.py").is_file()
+
+
+def test_the_page_that_is_nowhere_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("deepfake_hf.cli.space.__file__", str(tmp_path / "deepfake_hf" / "cli" / "space.py"))
+    done = CliRunner().invoke(app, ["space"])
+    assert done.exit_code == 2 and "Install deepfake-hf from its wheel" in done.output.replace("\n", " ")

@@ -26,6 +26,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.private: dict[str, bool] = {}
+        self.kinds: dict[str, str] = {}
         self.files: dict[str, dict[str, bytes]] = {}
         self.objects: dict[str, bytes] = {}
         self.uploads: list[str] = []
@@ -74,15 +75,16 @@ class _Handler(BaseHTTPRequestHandler):
             name = f"{asked['organization']}/{asked['name']}"
             fresh = name not in hub.private
             hub.private.setdefault(name, asked.get("visibility") == "private" or bool(asked.get("private")))
+            hub.kinds.setdefault(name, asked.get("type") or "model")
             hub.files.setdefault(name, {})
             self.answer({"url": f"{hub.address}/{name}"}, 200 if fresh else 409)
         elif path == "/api/validate-yaml":
             self.body()
             self.answer({"errors": [], "warnings": []})
-        elif found := re.fullmatch(r"/api/models/(.+)/preupload/main", path):
+        elif found := re.fullmatch(r"/api/(?:models|spaces)/(.+)/preupload/main", path):
             rows = []
             for file in json.loads(self.body())["files"]:
-                large = file["path"].endswith(".safetensors")
+                large = file["path"].endswith((".safetensors", ".whl"))
                 stored = hub.files[found[1]].get(file["path"])
                 oid = stored and (hashlib.sha256(stored).hexdigest() if large else _git_oid(stored))
                 rows.append(
@@ -100,12 +102,14 @@ class _Handler(BaseHTTPRequestHandler):
                 else:
                     objects.append(one | {"actions": {"upload": {"href": f"{hub.address}/objects/{one['oid']}"}}})
             self.answer({"transfer": "basic", "objects": objects})
-        elif found := re.fullmatch(r"/api/models/(.+)/commit/main", path):
+        elif found := re.fullmatch(r"/api/(?:models|spaces)/(.+)/commit/main", path):
             for line in self.body().splitlines():
                 row = json.loads(line)
                 value = row["value"]
                 if row["key"] == "file":
                     hub.files[found[1]][value["path"]] = base64.b64decode(value["content"])
+                elif row["key"] == "deletedFile":
+                    hub.files[found[1]].pop(value["path"], None)
                 elif row["key"] == "lfsFile":
                     hub.files[found[1]][value["path"]] = hub.objects[value["oid"]]
             self.answer({"commitUrl": f"{hub.address}/{found[1]}/commit/{COMMIT}", "commitOid": COMMIT})
@@ -131,14 +135,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         hub, path = self.held, self.path.partition("?")[0]
         hub.asked_for_xet += "/xet-write-token/" in path  # not served: this Hub stores by LFS only
-        if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)(/revision/.+)?", path):
+        if found := re.fullmatch(r"/api/(?:models|spaces)/([^/]+/[^/]+)(/revision/.+)?", path):
             if found[1] not in hub.private:
                 self.answer({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
                 return
             files = [{"rfilename": name} for name in sorted(hub.files[found[1]])]
             private = hub.private[found[1]]
             self.answer({"id": found[1], "sha": COMMIT, "private": private, "siblings": files, "tags": []})
-        elif found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/tree/[^/]+", path):
+        elif found := re.fullmatch(r"/api/(?:models|spaces)/([^/]+/[^/]+)/tree/[^/]+", path):
             self.answer(
                 [
                     {"type": "file", "path": name, "size": len(content), "oid": _git_oid(content)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from deepfake_hf.types import (
@@ -16,6 +18,8 @@ from deepfake_hf.types import (
     Verdict,
     WindowScore,
 )
+from space.engine import Engine
+from space.limits import PageLimits
 
 POINTS = {"face": {"fpr1": 0.86, "fpr5": 0.62}, "speech": {"fpr1": 0.93, "fpr5": 0.7}}
 
@@ -64,14 +68,28 @@ def abstention(path: str = "/somewhere/wall.png") -> DetectionResult:
 
 
 class FakeDetector:
-    """Returns what it was given, or raises it."""
+    """Returns what it was given, or raises it. ``gate`` holds it up half way."""
+
+    device, face_branch, speech_branch = "cpu", None, None
 
     def __init__(self, answer: DetectionResult | Exception) -> None:
-        self.answer = answer
+        self.answer, self.bundle = answer, FakeBundle()
         self.asked: list[tuple[str, str]] = []
+        self.gate: threading.Event | None = None
 
-    def detect(self, medium: str, *, threshold: str, progress: Callable[[float, str], None] | None) -> DetectionResult:
-        self.asked.append((medium, threshold))
+    def detect(
+        self,
+        medium: str | Path,
+        *,
+        threshold: str,
+        progress: Callable[[float, str], None] | None = None,
+        sampling: Any = None,
+    ) -> DetectionResult:
+        self.asked.append((str(medium), threshold))
+        if self.gate is not None:
+            while not self.gate.wait(0.01):
+                if progress:
+                    progress(0.4, "faces, 2 s")
         if progress:
             progress(0.5, "faces, 3 s")
         if isinstance(self.answer, Exception):
@@ -80,3 +98,16 @@ class FakeDetector:
 
     def operating_points(self) -> dict[str, dict[str, float]]:
         return POINTS
+
+
+class FakeBundle:
+    """What a detector's bundle tells of itself."""
+
+    label, sha256, path = "tiny trained sha256:0123", "ab" * 32, Path("/nowhere")
+    calibrations: dict[str, Any] = {}
+
+
+def served(answer: DetectionResult | Exception, **limits: Any) -> tuple[Engine, FakeDetector]:
+    """An engine that lends a :class:`FakeDetector`."""
+    detector = FakeDetector(answer)
+    return Engine(PageLimits(**limits), load=lambda name: detector), detector  # type: ignore[arg-type,return-value]

@@ -1,19 +1,22 @@
-"""The page in a real Chromium, with the embedded weights: a clip goes in, a verdict card comes out."""
+"""The page in a real Chromium, with the embedded weights."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deepfake_hf.media import EveryNth, read_frames
 from deepfake_hf.synthesis.examples import Example, make_examples
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Playwright
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -22,15 +25,17 @@ _QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 _WAIT_MS = 240_000  # two busy cores
+_SCORED = "#card [data-state=scored]"
 _ANSWERED = "#card [data-state=scored], #card [data-state=abstained]"
+_SHOTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"  # ignored by git
 
 
 class Watched:
     """A page with what it asked of other hosts and what it complained about."""
 
-    def __init__(self, browser: Browser, address: str, width: int = 1280, scheme: str = "light") -> None:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-        self.page: Page = context.new_page()
+    def __init__(self, browser: Browser, address: str, width: int = 1440, scheme: str = "light") -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        self.page: Page = self.context.new_page()
         self.page.set_default_timeout(_WAIT_MS)
         self.foreign: list[str] = []
         self.complaints: list[str] = []
@@ -43,20 +48,37 @@ class Watched:
 
     def upload(self, path: Path) -> None:
         self.page.locator("#file input[type=file]").set_input_files(path)
-        self.page.wait_for_selector(".dh-preview")
+        self.page.wait_for_selector("#player .dh-preview, #player .dh-small")
 
     def analyse(self) -> None:
         self.page.click("#analyse")
-        # The card's own state, and not its text: progress text comes and goes in the same place.
+        # The card's own state, and not its text: progress comes and goes in the same place.
         self.page.wait_for_selector(_ANSWERED)
+        self.page.wait_for_selector("#get-json:visible")
+
+    def tab(self, name: str) -> None:
+        tab = self.page.get_by_role("tab", name=name, exact=True)
+        if not tab.is_visible():
+            self.page.locator(".overflow-menu > button").first.click()
+            self.page.locator(".overflow-dropdown button", has_text=name).click()
+        else:
+            tab.click()
+
+    def shot(self, name: str) -> None:
+        _SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=_SHOTS / f"{name}.png", full_page=True)
+
+    def fits(self, width: int) -> bool:
+        return int(self.page.evaluate("document.documentElement.scrollWidth")) <= width
 
     def assert_quiet(self) -> None:
         assert self.foreign == []
         assert self.complaints == []
+        self.context.close()
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
     if not (_CHROMIUM.is_file() or shutil.which("chromium")):
         reason = "no chromium here (apt-get install chromium)"
         if os.environ.get("DEEPFAKE_HF_REQUIRE_BROWSER"):
@@ -64,11 +86,20 @@ def browser() -> Iterator[Browser]:
         pytest.skip(reason)
     from playwright.sync_api import sync_playwright
 
-    program = str(_CHROMIUM) if _CHROMIUM.is_file() else shutil.which("chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=_QUIET)
+    with sync_playwright() as started:
         yield started
-        started.close()
+
+
+def start(playwright: Playwright, *more: str) -> Browser:
+    program = str(_CHROMIUM) if _CHROMIUM.is_file() else shutil.which("chromium")
+    return playwright.chromium.launch(executable_path=program, args=[*_QUIET, *more])
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    started = start(playwright)
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="module")
@@ -79,59 +110,250 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Example]
 
 
 @pytest.fixture(scope="module")
-def address(browser: Browser, examples: list[Example]) -> Iterator[str]:
+def address(examples: list[Example], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from space.app import build_app, launch
+    from space.engine import Engine
+    from space.history import History
+    from space.limits import PageLimits
 
-    app = build_app(examples=examples)
-    yield launch(app, prevent_thread_lock=True)
-    app.close()
+    limits = PageLimits()
+    engine = Engine(limits)
+    engine.warm()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
+        app = build_app(engine, examples, History(tmp_path_factory.mktemp("past") / "history.sqlite3"))
+        yield launch(app, limits, prevent_thread_lock=True)
+        app.close()
 
 
 @pytest.mark.parametrize("index", [0, 1], ids=["genuine", "self_blended"])
-def test_a_clip_goes_in_and_a_verdict_comes_out(
+def test_a_clip_gives_verdict_timeline_jumps_and_downloads(
     browser: Browser, address: str, examples: list[Example], index: int
 ) -> None:
     watched = Watched(browser, address)
+    page = watched.page
     watched.upload(examples[index].path)
     watched.analyse()
-    card = watched.page.locator("#card section")
+    card = page.locator("#card section")
     assert card.get_attribute("data-state") == "scored"
     assert card.get_attribute("data-verdict") in ("real", "fake", "uncertain")
     assert examples[index].path.name in card.inner_text()
-    watched.page.wait_for_selector("#voices .dh-table")
-    assert watched.page.locator("#voices tbody tr").count() >= 1
-    visible = [image for image in watched.page.locator("#timeline img").all() if image.is_visible()]
-    assert len(visible) == 1
-    with watched.page.expect_download() as download:
-        watched.page.click("a.dh-button")
+    # Clicking the timeline moves the player.
+    plot = page.locator("#timeline .dh-plot").first
+    box = plot.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * 2 / 3, box["y"] + 20)
+    page.wait_for_function("Math.abs(document.querySelector('#player video').currentTime - 4) < 0.2")
+    assert float(plot.get_attribute("aria-valuenow") or 0) == pytest.approx(4, abs=0.2)
+    plot.press("ArrowLeft")  # and so do the keys
+    page.wait_for_function("Math.abs(document.querySelector('#player video').currentTime - 3.5) < 0.2")
+    assert "P(fake)" in (plot.get_attribute("aria-valuetext") or "")
+    assert page.locator("#parts .dh-report .thumbs img").count() >= 1
+    with page.expect_download() as download:
+        page.click("#get-json")
+    record = json.loads(Path(download.value.path()).read_text("utf-8"))
     assert download.value.suggested_filename == f"{examples[index].path.stem}.deepfake_hf.json"
+    assert record["result"]["verdict"] == card.get_attribute("data-verdict")
+    watched.shot(f"analyse-{index}-light-1440")
+    if index:
+        page.click("#draw")
+        page.wait_for_selector("#get-video:visible")
+        with page.expect_download() as video:
+            page.click("#get-video")
+        film = Path(video.value.path()).with_suffix(".mp4")
+        shutil.copy(video.value.path(), film)
+        assert len(list(read_frames(film, EveryNth(50)))) == 3
     watched.assert_quiet()
 
 
-def test_an_example_button_on_a_phone_in_the_dark(browser: Browser, address: str) -> None:
+def test_an_example_on_a_phone_in_the_dark_by_one_click(browser: Browser, address: str) -> None:
     watched = Watched(browser, address, width=360, scheme="dark")
+    watched.tab("Examples")
     watched.page.click("#example-portrait_genuine")
-    watched.page.wait_for_selector("img.dh-preview")
-    watched.analyse()
-    assert watched.page.evaluate("document.documentElement.scrollWidth") <= 360
-    visible = [image for image in watched.page.locator("#timeline img").all() if image.is_visible()]
-    assert [image.get_attribute("class") for image in visible] == ["dh-narrow dh-on-dark"]
+    watched.page.wait_for_selector(_SCORED)
+    watched.page.wait_for_selector("#player img.dh-preview")
+    watched.page.wait_for_selector("#parts .dh-report")
+    assert watched.fits(360)
+    watched.shot("analyse-picture-dark-360")
     watched.assert_quiet()
 
 
-def test_a_broken_file_gives_a_card_without_a_number(browser: Browser, address: str, tmp_path: Path) -> None:
+def test_every_tab_fits_both_widths_in_both_themes(browser: Browser, address: str) -> None:
+    names = ["Examples", "Live", "Batch", "Compare", "Model", "History", "For programs"]
+    for width, scheme in ((1440, "dark"), (390, "light")):
+        watched = Watched(browser, address, width, scheme)
+        watched.shot(f"analyse-{scheme}-{width}")
+        for name in names:
+            watched.tab(name)
+            panel = {"Model": "#figures .dh-table", "History": "#history section, #history .dh-past"}.get(name)
+            if panel:
+                watched.page.wait_for_selector(panel)
+            watched.page.wait_for_timeout(300)
+            assert watched.fits(width), (name, width)
+            watched.shot(f"{name.split()[-1].lower()}-{scheme}-{width}")
+        watched.assert_quiet()
+
+
+def test_a_broken_file_and_no_file_are_told_in_sentences(browser: Browser, address: str, tmp_path: Path) -> None:
     broken = tmp_path / "notes.mp4"
     broken.write_text("this is no video")
     watched = Watched(browser, address)
+    watched.page.click("#analyse")
+    watched.page.wait_for_selector("text=Choose a file or an example first.")
     watched.upload(broken)
     watched.analyse()
     card = watched.page.locator("#card section")
     assert card.get_attribute("data-state") == "abstained" and "notes.mp4" in card.inner_text()
     assert "P(fake)" not in card.inner_text() and "Traceback" not in watched.page.content()
     assert watched.foreign == []
+    watched.context.close()
 
 
-def test_nothing_chosen_is_told_in_a_sentence(browser: Browser, address: str) -> None:
+def test_cancel_stops_an_analysis(browser: Browser, address: str, examples: list[Example]) -> None:
     watched = Watched(browser, address)
+    watched.upload(examples[0].path)
     watched.page.click("#analyse")
-    watched.page.wait_for_selector("text=Choose a file or an example first.")
+    watched.page.wait_for_selector("#card [data-state=busy]")
+    watched.page.click("#cancel")
+    watched.page.wait_for_selector("#card [data-state=cancelled]")
+    watched.assert_quiet()
+
+
+def test_by_keyboard_alone(browser: Browser, address: str, examples: list[Example]) -> None:
+    watched = Watched(browser, address)
+    page = watched.page
+    watched.upload(examples[3].path)
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id || document.activeElement.parentElement.id") == "analyse":
+            break
+    else:
+        pytest.fail("the button Analyse is not reached by the Tab key")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(_SCORED)
+    unnamed = page.evaluate(
+        "[...document.querySelectorAll('button, input, textarea')].filter(e => e.offsetParent && "
+        "!(e.innerText || e.ariaLabel || e.title || e.labels?.length || e.placeholder)).map(e => e.outerHTML)"
+    )
+    assert unnamed == []
+    watched.assert_quiet()
+
+
+def test_two_visitors_at_once_see_their_own(browser: Browser, address: str, examples: list[Example]) -> None:
+    both = [Watched(browser, address), Watched(browser, address)]
+    for watched, example in zip(both, (examples[2], examples[3]), strict=True):
+        watched.upload(example.path)
+    for watched in both:
+        watched.page.click("#analyse")
+    for watched, example in zip(both, (examples[2], examples[3]), strict=True):
+        watched.page.wait_for_selector(_SCORED)
+        assert example.path.name in watched.page.locator("#card").inner_text()
+        watched.assert_quiet()
+
+
+def test_leaving_deletes_the_upload(browser: Browser, address: str, tmp_path: Path) -> None:
+    mine = tmp_path / "my_own_picture.png"
+    mine.write_bytes(b"\x89PNG and nothing more")
+    watched = Watched(browser, address)
+    watched.upload(mine)
+    folder = Path(os.environ["GRADIO_TEMP_DIR"])
+    deadline = time.monotonic() + 90
+    while not list(folder.rglob(mine.name)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert list(folder.rglob(mine.name))
+    watched.context.close()
+    deadline = time.monotonic() + 90
+    while list(folder.rglob(mine.name)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert not list(folder.rglob(mine.name))
+
+
+def test_a_batch_of_five_with_one_broken(
+    browser: Browser, address: str, examples: list[Example], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    again = [Path(shutil.copy(examples[n].path, tmp_path / f"again_{n}.png")) for n in (2, 3)]
+    watched = Watched(browser, address)
+    watched.tab("Batch")
+    files = [examples[2].path, examples[3].path, *again, broken]
+    watched.page.locator("#batch-files input[type=file]").set_input_files(files)
+    watched.page.wait_for_selector("#batch-files >> text=broken")
+    watched.page.click("#batch-go")
+    watched.page.wait_for_selector("#batch-state [data-state=done]")
+    text = watched.page.locator("#batch-state").inner_text()
+    assert "5 files" in text and "could not be read" in text.lower()
+    with watched.page.expect_download() as download:
+        watched.page.click("#batch-jsonl")
+    lines = [json.loads(line) for line in Path(download.value.path()).read_text("utf-8").splitlines()]
+    assert sorted(line["status"] for line in lines) == ["scored"] * 4 + ["unreadable"]
+    watched.shot("batch-done-1440")
+    watched.assert_quiet()
+
+
+def test_two_files_side_by_side_and_a_kept_result(browser: Browser, address: str, examples: list[Example]) -> None:
+    watched = Watched(browser, address)
+    page = watched.page
+    page.check("#keep input")
+    watched.upload(examples[3].path)
+    watched.analyse()
+    page.wait_for_selector("text=Kept in the history on this machine.")
+    watched.tab("History")
+    page.wait_for_selector("#history >> text=portrait_self_blended.png")
+    watched.shot("history-kept-1440")
+    page.click("#history-clear")
+    page.wait_for_selector("#history >> text=Nothing is kept")
+    watched.tab("Compare")
+    page.locator("#compare-one input[type=file]").set_input_files(examples[2].path)
+    page.locator("#compare-other input[type=file]").set_input_files(examples[3].path)
+    page.wait_for_selector("#compare-other >> text=.png")
+    page.click("#compare-go")
+    page.wait_for_selector("#compare-state [data-state=done]")
+    assert page.locator("#compare-card-1 section, #compare-card-2 section").count() == 2
+    watched.shot("compare-done-1440")
+    watched.assert_quiet()
+
+
+def write_y4m(path: Path, example: Path) -> Path:
+    """A film as Chromium's fake camera reads it, 320 x 384."""
+    from PIL import Image
+
+    with path.open("wb") as file:
+        file.write(b"YUV4MPEG2 W320 H384 F25:1 Ip A1:1 C420jpeg\n")
+        for frame in read_frames(example, EveryNth(2)):
+            luma, blue, red = Image.fromarray(frame.rgb).resize((320, 384)).convert("YCbCr").split()
+            file.write(b"FRAME\n" + luma.tobytes())
+            file.write(b"".join(plane.resize((160, 192)).tobytes() for plane in (blue, red)))
+    return path
+
+
+@pytest.mark.parametrize("index", [0, 1], ids=["genuine", "self_blended"])
+def test_a_camera_is_judged_while_it_runs(
+    playwright: Playwright, address: str, examples: list[Example], tmp_path: Path, index: int
+) -> None:
+    film = write_y4m(tmp_path / "camera.y4m", examples[index].path)
+    started = start(
+        playwright, "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={film}",
+    )  # fmt: skip
+    try:
+        watched = Watched(started, address)
+        page = watched.page
+        watched.tab("Live")
+        page.click("#camera >> text=Click to Access Webcam")
+        page.click("#camera button[aria-label='start stream'], #camera button:has-text('Record')")
+        page.wait_for_selector("#live-words [data-state=scored]")
+        deadline = time.monotonic() + 60
+        speed: dict[str, Any] = {}
+        while time.monotonic() < deadline and not float(speed.get("fps") or 0) > 0:
+            speed = page.evaluate("({...document.querySelector('#live-words [data-fps]')?.dataset})")
+        # Which colour it is depends on the weights; that it is one of them, in words too, does not.
+        words = page.locator("#live-words section")
+        assert words.get_attribute("data-verdict") in ("real", "fake", "uncertain")
+        assert "P(fake)" in words.inner_text() and float(speed["fps"]) > 0 and float(speed["delay"]) > 0
+        assert page.locator("#live-plot .dh-dot").count() >= 1
+        page.wait_for_selector("#live-picture img")
+        watched.shot(f"live-{index}-1440")
+        watched.assert_quiet()
+    finally:
+        started.close()

@@ -1,0 +1,64 @@
+// The timeline moves the player, by mouse and by keys; the player moves the timeline's cursors. Pasted files are taken.
+(() => {
+  const scope = (node) => node.closest(".dh-scene") || document;
+  const player = (node) => scope(node).querySelector("video.dh-preview, audio.dh-preview");
+  const jump = (node, second) => {
+    const media = player(node);
+    if (!media) return;
+    const go = () => { media.currentTime = Math.max(0, Math.min(second, media.duration || second)); };
+    if (media.readyState > 0) go(); else media.addEventListener("loadedmetadata", go, { once: true });
+    if (media.readyState === 0) media.load();
+    show(media, second);
+  };
+  const show = (media, second) => {
+    for (const plot of scope(media).querySelectorAll(".dh-plot")) {
+      const end = Number(plot.getAttribute("aria-valuemax")) || 1;
+      plot.querySelector(".dh-cursor").style.left = `${Math.min(100, 100 * second / end)}%`;
+      plot.setAttribute("aria-valuenow", second.toFixed(1));
+      let said = "";
+      for (const pair of plot.dataset.scores.split(" ")) {
+        const [at, score] = pair.split(":");
+        if (Number(at) <= second + 1e-3) said = `, P(fake) ${score}`;
+      }
+      plot.setAttribute("aria-valuetext", `${second.toFixed(1)} s${said}`);
+    }
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-at]");
+    if (button) return jump(button, Number(button.dataset.at));
+    const plot = event.target.closest(".dh-plot");
+    if (!plot) return;
+    const box = plot.getBoundingClientRect();
+    jump(plot, (event.clientX - box.left) / box.width * Number(plot.getAttribute("aria-valuemax")));
+  });
+  document.addEventListener("keydown", (event) => {
+    const plot = event.target.closest && event.target.closest(".dh-plot");
+    if (!plot) return;
+    const end = Number(plot.getAttribute("aria-valuemax")), now = Number(plot.getAttribute("aria-valuenow"));
+    const step = end > 60 ? 5 : end > 10 ? 1 : 0.5;
+    const to = { ArrowRight: now + step, ArrowUp: now + step, ArrowLeft: now - step, ArrowDown: now - step, Home: 0, End: end }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    jump(plot, Math.max(0, Math.min(end, to)));
+  });
+  document.addEventListener("timeupdate", (event) => {
+    if (event.target.classList.contains("dh-preview")) show(event.target, event.target.currentTime);
+  }, true);
+  document.addEventListener("paste", (event) => {
+    const files = event.clipboardData && event.clipboardData.files;
+    const file = document.querySelector("#file");
+    if (!files || !files.length || !file || file.offsetParent === null) return;
+    const take = () => {
+      const input = file.querySelector("input[type=file]");
+      if (!input) return false;
+      const carried = new DataTransfer();
+      carried.items.add(files[0]);
+      input.files = carried.files;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+      return true;
+    };
+    if (take()) return;
+    const clear = file.querySelector("button[aria-label='Clear'], button[aria-label='Remove']");
+    if (clear) { clear.click(); setTimeout(take, 400); }
+  });
+})();
