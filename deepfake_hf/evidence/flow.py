@@ -45,7 +45,8 @@ class FaceFlow:
         scale = SIDE_PX / (region[2:] - region[:2])
         points = (landmarks_xy - region[:2]) * scale
         first, second = (
-            cv2.cvtColor(crop_face(picture, box_xyxy, SIDE_PX, _WIDE), cv2.COLOR_RGB2GRAY) for picture in (before[1], rgb)
+            cv2.cvtColor(crop_face(picture, box_xyxy, SIDE_PX, _WIDE), cv2.COLOR_RGB2GRAY)
+            for picture in (before[1], rgb)
         )
         face, ring = face_and_ring(points, SIDE_PX)
         if face.sum() < 100 or ring.sum() < 100:
@@ -54,7 +55,9 @@ class FaceFlow:
         apart = flow[face].mean(axis=0) - flow[ring].mean(axis=0)
         width = float(np.ptp(points[:17, 0]))
         y, x = np.mgrid[:SIDE_PX, :SIDE_PX].astype(np.float32)
-        explained = cv2.remap(first, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        explained = cv2.remap(
+            first, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         rest = (second.astype(np.float64) - explained) ** 2
         flicker = 10 * float(np.log10((rest[face].mean() + 0.1) / (rest[ring].mean() + 0.1)))
         self._pairs.append((100 * float(np.linalg.norm(apart)) / max(width, 1.0), flicker))
@@ -62,7 +65,9 @@ class FaceFlow:
     def readings(self, who: str) -> list[Reading] | str:
         """The readings, or why there are none."""
         if len(self._pairs) < MIN_PAIRS:
-            return f"{who} has {len(self._pairs)} pairs of frames at most {MAX_STEP_S:.2f} s apart, {MIN_PAIRS} are needed"
+            return (
+                f"{who} has {len(self._pairs)} pairs of frames at most {MAX_STEP_S:.2f} s apart, {MIN_PAIRS} are needed"
+            )
         gaps, flickers = np.array(self._pairs).T
         return [Reading(GAP, float(np.median(gaps)), who), Reading(FLICKER, float(np.median(flickers)), who)]
 

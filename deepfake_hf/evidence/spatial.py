@@ -16,7 +16,9 @@ from deepfake_hf.types import Finding
 
 TEXTURE: Final = Measure("texture", "fine texture of the face against its surround", "dB")
 COLOUR: Final = Measure("colour", "difference in colour between face and surround", "CIELAB units (a*, b*)")
-LIGHT: Final = Measure("light", "difference in the fall of light between face and surround", "log units per eye distance", 2)
+LIGHT: Final = Measure(
+    "light", "difference in the fall of light between face and surround", "log units per eye distance", 2
+)
 TITLES: Final = {TEXTURE: "Skin texture", COLOUR: "Colour of face and surround", LIGHT: "Light on face and surround"}
 _MEANS: Final = {
     TEXTURE: "A pasted or generated face is often smoother (below 0 dB) or sharper than the skin about it.",

@@ -120,7 +120,7 @@ class FaceMotions:
         ][:4]
         if eyes:
             caption = "Height over width of the eyes (mean of both); short dips are counted as blinks."
-            plots.append(Plot("eyes", "temporal", "Opening of the eyes", caption, "seconds", "aspect ratio", tuple(eyes)))
+            plots.append(
+                Plot("eyes", "temporal", "Opening of the eyes", caption, "seconds", "aspect ratio", tuple(eyes))
+            )
         return plots
-
-
