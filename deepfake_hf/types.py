@@ -103,8 +103,8 @@ class Plot:
 
 @dataclass(frozen=True)
 class SoundPicture:
-    """A mel spectrogram: ``level_db`` float32 (bands, T) under the loudest, the bands evenly in mel from 0 to ``top_hz``;
-    column i begins at ``start_s + i * step_s``."""
+    """A mel spectrogram: ``level_db`` float32 (bands, T) under the loudest, the bands evenly in mel from 0 to
+    ``top_hz``; column i begins at ``start_s + i * step_s``."""
 
     level_db: NDArray[np.float32]
     start_s: float

@@ -10,6 +10,7 @@ import typer
 from deepfake_hf._version import __version__
 from deepfake_hf.cli.data import app as data_app
 from deepfake_hf.cli.evaluation import calibrate, evaluate
+from deepfake_hf.cli.evidence import evidence_check
 from deepfake_hf.cli.export import app as export_app
 from deepfake_hf.cli.hub import app as hub_app
 from deepfake_hf.cli.maps import maps_check
@@ -36,6 +37,7 @@ app.command()(report)
 app.command()(verify)
 app.command()(annotate)
 app.command()(maps_check)
+app.command()(evidence_check)
 
 
 def _version(asked: bool) -> None:

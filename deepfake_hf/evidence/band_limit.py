@@ -85,6 +85,18 @@ class LongSpectrum:
         return float(np.sqrt(np.mean(apart[inside] ** 2))) if inside.sum() > _LINE_WIDTH else 0.0
 
 
+def band_readings(spectrum: LongSpectrum) -> list[Reading]:
+    """Roll-off, band limit and banding of a sound at ``RATE``; none where it is too short."""
+    if spectrum.num_frames < MIN_FRAMES:
+        return []
+    values = {
+        ROLL_OFF: spectrum.roll_off_khz(),
+        LIMIT: spectrum.band_limit_khz(),
+        BANDING: spectrum.banding_db(),
+    }
+    return [Reading(measure, value, "sound") for measure, value in values.items()]
+
+
 def band_findings(spectrum: LongSpectrum, native: LongSpectrum | None = None) -> list[Finding]:
     """Roll-off with band limit, and banding.
 
@@ -100,16 +112,16 @@ def band_findings(spectrum: LongSpectrum, native: LongSpectrum | None = None) ->
     if native is not None and native.num_frames >= MIN_FRAMES:
         facts.append(("at the file's own rate", f"sampled at {native.rate / 1000:g} kHz, the spectrum ends at "
                       f"{native.band_limit_khz():.1f} kHz"))  # fmt: skip
-    readings = [Reading(ROLL_OFF, spectrum.roll_off_khz(), "sound"), Reading(LIMIT, spectrum.band_limit_khz(), "sound")]
+    readings = band_readings(spectrum)
     return [
         finding_of(
-            "sound", titles[0], readings,
-            "Generators and telephones end at 4, 8, 11 or 12 kHz, well below what the file could hold. Both figures are "
-            "of the sound at 16 kHz.",
+            "sound", titles[0], readings[:2],
+            "Generators and telephones end at 4, 8, 11 or 12 kHz, well below what the file could hold. Both figures "
+            "are of the sound at 16 kHz.",
             "That a narrow band is a forgery: calls, old recordings and codecs cut the same way.", facts,
         ),
         finding_of(
-            "sound", titles[1], [Reading(BANDING, spectrum.banding_db(), "sound")],
+            "sound", titles[1], readings[2:],
             "Upsampling in a neural vocoder can leave lines at fixed frequencies.",
             "That lines are a vocoder's: mains hum, fans, monitors and some codecs stand still too.",
         ),

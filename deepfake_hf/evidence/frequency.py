@@ -168,23 +168,34 @@ class FaceSpectra:
                 found[track] = (bracket, self._sums[track, bracket][spectrum.name] / count)
         return found
 
+    def readings(self) -> list[Reading]:
+        """Of each spectrum and track its fall, and its distance where there are genuine faces of its size."""
+        found = []
+        for spectrum in SPECTRA:
+            for track, (bracket, level) in self.curves(spectrum).items():
+                found.append(Reading(spectrum.fall, falls_by(level), f"face {track}", bracket))
+                band = genuine_band(spectrum.name, bracket)
+                if band is not None:
+                    value = distance_from(level, *band[1:4])
+                    found.append(Reading(spectrum.distance, value, f"face {track}", bracket))
+        return found
+
     def findings(self) -> list[Finding]:
         """One of each spectrum; none where no face came."""
         if not self._counts:
             why = f"no face is {MIN_FACE_PX} px wide, and of smaller ones there are no genuine faces to hold it against"
             return [silent("frequency", s.title, why) for s in SPECTRA] if self._small else []
-        findings = []
-        for spectrum in SPECTRA:
-            readings, frames = [], []
-            for track, (bracket, level) in self.curves(spectrum).items():
-                readings.append(Reading(spectrum.fall, falls_by(level), f"face {track}", bracket))
-                band = genuine_band(spectrum.name, bracket)
-                if band is not None:
-                    value = distance_from(level, *band[1:4])
-                    readings.append(Reading(spectrum.distance, value, f"face {track}", bracket))
-                frames.append((f"face {track}, frames", str(self._counts[track, bracket])))
-            findings.append(finding_of("frequency", spectrum.title, readings, _MEANS, _NOT, frames))
-        return findings
+        frames = [
+            (f"face {track}, frames", str(self._counts[track, bracket]))
+            for track, (bracket, _) in self.curves(SPECTRA[0]).items()
+        ]
+        readings = self.readings()
+        return [
+            finding_of(
+                "frequency", s.title, [r for r in readings if r.measure in (s.fall, s.distance)], _MEANS, _NOT, frames
+            )
+            for s in SPECTRA
+        ]
 
     def plots(self) -> list[Plot]:
         """One of each spectrum, over the band of genuine faces of the first face's size."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Final
 
@@ -28,7 +29,7 @@ def jumps(windows: Sequence[WindowScore]) -> tuple[float, float, float] | None:
     """
     steps = [
         (abs(after.logit_fake - before.logit_fake), after.start_s)
-        for before, after in zip(windows, windows[1:], strict=False)
+        for before, after in itertools.pairwise(windows)
         if 0 < after.start_s - before.start_s <= MAX_GAP_S
     ]
     if len(steps) < MIN_PAIRS:

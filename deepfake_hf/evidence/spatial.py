@@ -104,6 +104,22 @@ class FaceSurfaces:
         for measure, value in found.items():
             self._values[track, bracket][measure].append(value)
 
+    def _best(self) -> dict[int, str]:
+        """By track the class of size with most frames."""
+        best: dict[int, str] = {}
+        for (track, bracket), values in sorted(self._values.items()):
+            if track not in best or len(values[TEXTURE]) > len(self._values[track, best[track]][TEXTURE]):
+                best[track] = bracket
+        return best
+
+    def readings(self) -> list[Reading]:
+        """Medians over the frames of each track."""
+        return [
+            Reading(measure, float(np.median(self._values[track, bracket][measure])), f"face {track}", bracket)
+            for track, bracket in self._best().items()
+            for measure in TITLES
+        ]
+
     def findings(self) -> list[Finding]:
         """One of each kind; none where no face came."""
         if not self._values:
@@ -112,17 +128,14 @@ class FaceSurfaces:
             few = f"too little skin is seen about the face in {self._unseen} frames" if self._unseen else ""
             small = f"{self._small} faces are narrower than {MIN_FACE_PX} px" if self._small else ""
             return [silent("spatial", title, "; ".join(filter(None, (few, small)))) for title in TITLES.values()]
-        best = {}  # of each track the class of size with most frames
-        for (track, bracket), values in sorted(self._values.items()):
-            if track not in best or len(values[TEXTURE]) > len(self._values[track, best[track]][TEXTURE]):
-                best[track] = bracket
-        findings = []
-        for measure, title in TITLES.items():
-            own = {track: self._values[track, bracket][measure] for track, bracket in best.items()}
-            readings = [
-                Reading(measure, float(np.median(values)), f"face {track}", best[track])
-                for track, values in own.items()
-            ]
-            frames = [(f"face {track}, frames", str(len(values))) for track, values in own.items()]
-            findings.append(finding_of("spatial", title, readings, _MEANS[measure], _NOT[measure], frames))
-        return findings
+        frames = [
+            (f"face {track}, frames", str(len(self._values[track, bracket][TEXTURE])))
+            for track, bracket in self._best().items()
+        ]
+        return [
+            finding_of(
+                "spatial", title, [reading for reading in self.readings() if reading.measure == measure],
+                _MEANS[measure], _NOT[measure], frames,
+            )
+            for measure, title in TITLES.items()
+        ]  # fmt: skip

@@ -47,6 +47,15 @@ class FaceMotions:
         self.landmarks.setdefault(track, LandmarkMotion()).add(landmarks_xy, pts_s)
         self.flows.setdefault(track, FaceFlow()).add(rgb, box_xyxy, landmarks_xy, pts_s)
 
+    def readings(self) -> list[Reading]:
+        """All that could be measured."""
+        found = [motion.jitter(f"face {track}") for track, motion in sorted(self.landmarks.items())]
+        own = [reading for reading in found if isinstance(reading, Reading)]
+        for track, flow in sorted(self.flows.items()):
+            moved = flow.readings(f"face {track}")
+            own += [] if isinstance(moved, str) else moved
+        return own
+
     def findings(self) -> list[Finding]:
         """Of each kind one; none where no face came."""
         if not self.landmarks:

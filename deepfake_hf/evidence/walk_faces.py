@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from deepfake_hf.errors import MediaError
 from deepfake_hf.evidence.face_size import reference_crop
 from deepfake_hf.evidence.frequency import FaceSpectra
+from deepfake_hf.evidence.measures import Reading
 from deepfake_hf.evidence.spatial import FaceSurfaces
 from deepfake_hf.evidence.temporal import FaceMotions
 from deepfake_hf.faces import TRAINING_FRAMING, Framing
@@ -67,6 +68,11 @@ class FaceWalk:
     def __init__(self) -> None:
         self.surfaces, self.spectra, self.motions = FaceSurfaces(), FaceSpectra(), FaceMotions()
         self._moved_s: dict[int, float] = {}
+
+    def readings(self, track: int) -> list[Reading]:
+        """All that was measured of one track."""
+        own = [*self.surfaces.readings(), *self.spectra.readings(), *self.motions.readings()]
+        return [reading for reading in own if reading.who == f"face {track}"]
 
     def look(self, frame: Frame, followed: dict[int, Followed], find: FindPoints, still: bool) -> None:
         """Take one upright frame."""

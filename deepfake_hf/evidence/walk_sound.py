@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_hf.errors import MediaError
-from deepfake_hf.evidence.band_limit import RATE, LongSpectrum, band_findings, band_plot
+from deepfake_hf.evidence.band_limit import RATE, LongSpectrum, band_findings, band_plot, band_readings
+from deepfake_hf.evidence.measures import Reading
 from deepfake_hf.evidence.mel_strip import MelStrip
 from deepfake_hf.evidence.pauses import Pauses
 from deepfake_hf.evidence.voice import Voice
@@ -41,6 +42,13 @@ class SoundWalk:
         speech = np.concatenate((speech, np.zeros(len(waveform) - len(speech), bool)))
         self.pauses.add(waveform, speech)
         self.voice.add(waveform, speech)
+
+    def readings(self) -> list[Reading]:
+        """All that was measured."""
+        own = [*band_readings(self.spectrum)]
+        for part in (self.voice, self.pauses):
+            own += [Reading(measure, value, "sound") for measure, value in part.values().items()]
+        return own
 
     def findings(self) -> list[Finding]:
         """All findings on the sound; none where there was none."""
