@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deepfake_hf.detector import Detector
-    from deepfake_hf.evidence.frequency import FaceSpectra
+    from deepfake_hf.evidence.gather import Evidence
     from deepfake_hf.report.page import Thumbnails
     from deepfake_hf.types import DetectionResult, Finding
 
@@ -30,14 +30,14 @@ _NOT_SETTINGS: Final = ("jsonl", "quiet")
 
 @dataclass(frozen=True)
 class Examined:
-    """One run: the detector, its result under the file's own name, the evidence, the record and what is drawn."""
+    """One run: the detector, its result under the file's own name, all findings, the record and what is drawn."""
 
     detector: Detector
     result: DetectionResult
     findings: tuple[Finding, ...]
     record: dict[str, Any]
     thumbnails: tuple[Thumbnails, ...]
-    spectra: FaceSpectra
+    evidence: Evidence
 
 
 def run(file: Path, out: Path, json_path: Path | None, pdf: Path | None, options: DetectOptions) -> int:
@@ -80,13 +80,13 @@ def examine(
         options: As ``detect`` takes them.
         report: Progress, as ``Detector.detect`` takes it.
         threads: Of torch; None leaves them. The last digits of a score can depend on their number.
-        pictures: Go through the file once more for thumbnails and the spectrum of faces.
+        pictures: Go through the file once more for thumbnails.
     """
     import torch
 
     from deepfake_hf.detector import default_rate
-    from deepfake_hf.evidence.frequency import FaceSpectra
-    from deepfake_hf.evidence.gather import gather
+    from deepfake_hf.evidence.gather import gather, gather_media
+    from deepfake_hf.inference.landmarks import LandmarkFinder
     from deepfake_hf.inference.versions import machine
     from deepfake_hf.media import AtRate
     from deepfake_hf.report.record import make_record, named
@@ -97,11 +97,12 @@ def examine(
     detector = options.detector()
     raw = detector.detect(file, sampling=options.sampling(), threshold=options.threshold, progress=report)
     result = named(raw, str(file), file.name)
-    spectra = FaceSpectra()
     sampling = options.sampling() or AtRate(default_rate(result.duration_s))
-    thumbnails = track_thumbnails(file, result, sampling, options.limits(), spectra.add) if pictures else ()
-    faces = spectra.finding()
-    findings = (*gather(file, options.limits()), *((faces,) if faces else ()))
+    thumbnails = track_thumbnails(file, result, sampling, options.limits()) if pictures else ()
+    folder = detector.bundle.landmarks
+    finder = LandmarkFinder(folder, detector.device) if folder else None
+    evidence = gather_media(file, result, finder.find if finder else None, options.limits())
+    findings = (*gather(file, options.limits()), *evidence.findings)
     settings = {key: value for key, value in asdict(options).items() if key not in _NOT_SETTINGS}
     settings |= {"device": str(detector.device), "face_detector": FACE_DETECTOR, "seed": SEED}
     record = make_record(
@@ -113,7 +114,7 @@ def examine(
         environment={"versions": result.versions, "machine": machine(str(detector.device))},
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return Examined(detector, result, findings, record, thumbnails, spectra)
+    return Examined(detector, result, findings, record, thumbnails, evidence)
 
 
 def write_case(out: Path, examined: Examined) -> None:
@@ -129,7 +130,8 @@ def write_case(out: Path, examined: Examined) -> None:
         examined.thumbnails,
         bundle.calibrations,
         _figures(bundle.path),
-        examined.spectra.curves(),
+        examined.evidence.plots,
+        examined.evidence.sound,
     )
     write_page(out, f"Report on {result.path}", facts_of(case), sections_of(case), banner_of(result))
 

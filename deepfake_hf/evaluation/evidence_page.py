@@ -69,14 +69,12 @@ def to_markdown(held: Mapping[str, Any]) -> str:
     for group, measures in GROUPS.items():
         rows = [line for measure in measures for line in _lines(measure, held["measured"].get(measure.name))]
         parts.append(f"\n## {group}\n")
-        head = "| measure | fakes are | fakes | AUC (95 %) | n genuine / fake | beyond the limit: genuine / fakes | shown as |"
+        head = "| measure | fakes are | fakes | AUC (95 %) | n genuine / fake | beyond: genuine / fakes | shown as |"
         parts.append("\n".join([head, "| --- | --- | --- | --- | --- | --- | --- |", *rows]) + "\n")
         refs = [line for measure in measures for line in _quantiles(measure, held["reference"].get(measure.name))]
         levels = " | ".join(f"{100 * level:g} %" for level in LEVELS)
-        parts.append(
-            "\nQuantiles of genuine media:\n\n"
-            + "\n".join([f"| measure | of | n | {levels} |", "| --- | --- | --- |" + " --- |" * len(LEVELS), *refs]) + "\n"
-        )  # fmt: skip
+        head = f"| measure | of | n | {levels} |\n| --- | --- | --- |" + " --- |" * len(LEVELS)
+        parts.append("\nQuantiles of genuine media:\n\n" + "\n".join([head, *refs]) + "\n")
     return "".join([*parts, _OUTRO])
 
 

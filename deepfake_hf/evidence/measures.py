@@ -111,12 +111,12 @@ def measured_text(measure: Measure) -> str:
     """What the measure did on fakes, in a sentence."""
     held = reference()["measured"].get(measure.name)
     if held is None:
-        return f"{measure.label}: not measured on fakes."
+        return "not measured"
     low, high = held["auc_95"]
     return (
-        f"{measure.label}: AUC {held['auc']:.2f} ({low:.2f} to {high:.2f}) on {held['fakes']} (n = {held['n_fake']:,}) "
+        f"AUC {held['auc']:.2f} ({low:.2f} to {high:.2f}) on {held['fakes']} (n = {held['n_fake']:,}) "
         f"against genuine (n = {held['n_genuine']:,}); {100 * held['fakes_beyond']:.0f} % of those fakes and "
-        f"{100 * held['genuine_beyond']:.0f} % of genuine media lie beyond its limit."
+        f"{100 * held['genuine_beyond']:.0f} % of genuine media lie beyond its limit"
     )
 
 
@@ -134,9 +134,9 @@ def finding_of(
         kind: Of the finding.
         title: Of the finding.
         readings: At least one.
-        means: What such a trace comes from; what was measured is added.
+        means: What such a trace comes from.
         does_not_mean: What nobody may conclude.
-        facts: More of them.
+        facts: More of them; the readings come before them, what was measured on fakes after them.
     """
     measures = list(dict.fromkeys(reading.measure for reading in readings))
     able = [measure for measure in measures if separates(measure.name)]
@@ -153,14 +153,16 @@ def finding_of(
     elif able and any(reading.measure in able and standing(reading) is not None for reading in readings):
         strength = Strength.NEUTRAL
         said = "nothing unusual: " + ", ".join(measure.label for measure in able) + " as in most genuine media"
+    elif all(standing(reading) is None for reading in readings):
+        said = "shown as a fact: there are no genuine media to hold it against"
     else:
-        said = "shown as a fact, not judged: on the media at hand it did not tell fakes from genuine ones"
+        said = "shown as a fact, not judged: on the media it was measured on it did not tell fakes from genuine ones"
     shown = [
         (f"{reading.who}, {reading.measure.label}", f"{reading.measure.text(reading.value)} ({_place_text(reading)})")
         for reading in readings
     ]
-    measured = " ".join(measured_text(measure) for measure in measures)
-    return Finding(kind, title, said, strength, f"{means} {measured}", does_not_mean, facts=(*shown, *facts))
+    measured = [(f"{measure.label}, on fakes", measured_text(measure)) for measure in measures]
+    return Finding(kind, title, said, strength, means, does_not_mean, facts=(*shown, *facts, *measured))
 
 
 def silent(kind: str, title: str, why: str) -> Finding:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_hf.evidence.flow import FaceFlow
-from deepfake_hf.evidence.landmark_motion import BLINKS_PER_MIN, MIN_BLINK_S, LandmarkMotion
+from deepfake_hf.evidence.landmark_motion import BLINKS_PER_MIN, JITTER, MIN_BLINK_S, LandmarkMotion
 from deepfake_hf.evidence.measures import Reading, finding_of, silent
 from deepfake_hf.types import Finding, Plot, PlotLine
 
@@ -62,18 +62,18 @@ class FaceMotions:
             return []
         looked = [(f"face {track}, looked at", f"{motion.looked_s:.1f} s at {motion.rate:.0f} frames a second")
                   for track, motion in sorted(self.landmarks.items())]  # fmt: skip
-        jitter = [motion.jitter(f"face {track}") for track, motion in sorted(self.landmarks.items())]
-        flows = [flow.readings(f"face {track}") for track, flow in sorted(self.flows.items())]
-        moved = [reading for found in flows if not isinstance(found, str) for reading in found]
+        readings = self.readings()
+        shaky = [motion.jitter(f"face {track}") for track, motion in sorted(self.landmarks.items())]
+        moved = [flow.readings(f"face {track}") for track, flow in sorted(self.flows.items())]
         return [
             self._of(
-                _JITTER, [r for r in jitter if isinstance(r, Reading)], [w for w in jitter if isinstance(w, str)], looked,
+                _JITTER, [r for r in readings if r.measure == JITTER], [w for w in shaky if isinstance(w, str)], looked,
                 "A face that was made or pasted frame by frame can tremble against itself; a skull cannot.",
                 "That a tremble is a forgery: the landmarks tremble by themselves, more in small, dark or compressed "
                 "faces.",
             ),
             self._of(
-                _FLOW, moved, [w for w in flows if isinstance(w, str)], looked,
+                _FLOW, [r for r in readings if r.measure != JITTER], [w for w in moved if isinstance(w, str)], looked,
                 "A pasted face can slide against the head or flicker within it.",
                 "That sliding is a forgery: where the ring holds background and not hair or ears, a moving head slides "
                 "against it by itself, and expressions move the brow.",
