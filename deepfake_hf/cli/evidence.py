@@ -37,6 +37,7 @@ class EvidenceOptions:
     recordings: Path | None
     limit: int
     blends: int
+    every: int
     out: Path
     record: bool
     bundle: str | None
@@ -60,6 +61,9 @@ def evidence_check(
     ] = None,
     limit: Annotated[int, typer.Option(help="Genuine reference crops at most.", min=1)] = 3000,
     blends: Annotated[int, typer.Option(help="Genuine test crops that are self-blended too.", min=0)] = 400,
+    every: Annotated[
+        int, typer.Option(help="Of speakers that make no test take every n-th, and every n-th whole recording.", min=1)
+    ] = 1,
     out: Annotated[Path, typer.Option(help="Folder for rows, figures and page.")] = Path("runs/evidence"),
     record: Annotated[
         bool, typer.Option("--record", help="Also write the figures into the package, where the library reads them.")
@@ -73,7 +77,7 @@ def evidence_check(
     usage.
     """
     options = EvidenceOptions(
-        crops, clips or [], synth or [], speech, recordings, limit, blends, out, record, bundle, seed
+        crops, clips or [], synth or [], speech, recordings, limit, blends, every, out, record, bundle, seed
     )
     with plain_errors():
         _run(options)
@@ -254,10 +258,12 @@ def _known_speech(options: EvidenceOptions) -> Iterator[LabelledSpeech]:
     cache = options.speech or Path()
     parts = {"train": REFERENCE, "dev": DEV, "validation": TEST}
     whole: dict[str, tuple[str, str]] = {}
-    for clip in sorted(read_clips(cache), key=lambda one: one.name):
-        if clip.source != "librispeech" or clip.path in whole:
-            continue  # one stretch of each speaker, who has one recording
-        part = parts[clip.split]
+    by_recording = {one.path: one for one in sorted(read_clips(cache), key=lambda one: one.name, reverse=True)
+                    if one.source == "librispeech"}  # fmt: skip
+    for place, clip in enumerate(sorted(by_recording.values(), key=lambda one: one.name)):
+        part = parts[clip.split]  # one stretch of each recording, of which a speaker has one
+        if part != TEST and place % options.every:
+            continue
         names = {REFERENCE: (GENUINE,), DEV: (GENUINE, *_ON_DEV)}.get(
             part, (GENUINE, *FAST_GENERATORS, neural_generator(clip))
         )
@@ -269,7 +275,7 @@ def _known_speech(options: EvidenceOptions) -> Iterator[LabelledSpeech]:
                 yield LabelledSpeech(read_wave(path), part, "speech", label, clip.speaker, fakes)
     if options.recordings is None:
         return
-    for file, (part, speaker) in whole.items():
+    for file, (part, speaker) in list(whole.items())[:: options.every]:
         blocks = [block.waveform for block in read_audio(options.recordings / file, SAMPLING_RATE)]
         yield LabelledSpeech(np.concatenate(blocks), part, "recordings", REAL, speaker)
     for path in sorted((cache / "voices").glob("*.npy"))[::_EVERY_VOICE]:

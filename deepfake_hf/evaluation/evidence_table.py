@@ -16,7 +16,7 @@ from deepfake_hf.evidence.measures import LEVELS, TAIL
 from deepfake_hf.evidence.spatial import TITLES
 from deepfake_hf.labels import FAKE, REAL
 
-MIN_REFERENCE: Final = 35
+MIN_REFERENCE: Final = 20
 MIN_ITEMS: Final = 5  # of a class, for a row
 # What decides whether a measure separates: family and how the fakes were made, the first that a measure has.
 DECIDING: Final = (

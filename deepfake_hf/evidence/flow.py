@@ -30,7 +30,7 @@ class FaceFlow:
     """
 
     def __init__(self) -> None:
-        self._dis: Any = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._dis: Any = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._before: tuple[float, Rgb] | None = None
         self._pairs: list[tuple[float, float]] = []
 

@@ -46,6 +46,9 @@ def track_pitch(waveform: NDArray[np.float32], rate: int) -> tuple[Floats, Float
     cost = _OCTAVE_COST * np.log2(lags / low)
     best = lags[np.argmax(strength[:, low : high + 1] - cost, axis=1)]
     rows = np.arange(len(best))
+    # the cost may have moved the choice beside the top of its peak
+    near = np.stack([strength[rows, best + shift] for shift in (-1, 0, 1)])  # (3, T)
+    best = np.clip(best + near.argmax(axis=0) - 1, low, high)
     before, at, after = (strength[rows, best + shift] for shift in (-1, 0, 1))
     bend = before - 2 * at + after
     shift = np.where(bend < -1e-12, 0.5 * (before - after) / np.where(bend < -1e-12, bend, -1.0), 0.0)

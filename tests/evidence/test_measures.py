@@ -64,7 +64,7 @@ def test_the_stored_reference_is_sound() -> None:
     assert set(stored["measured"]) <= set(stored["reference"])
     for name, tables in stored["reference"].items():
         for table in tables.values():
-            assert table["n"] >= 35 and table["source"], name
+            assert table["n"] >= 20 and table["source"], name
             assert len(table["values"]) == len(LEVELS) and (np.diff(table["values"]) >= 0).all(), name
     for row in stored["measured"].values():
         low, high = row["auc_95"]
