@@ -9,7 +9,15 @@ from deepfake_hf.evidence.band_limit import BANDING, LIMIT, ROLL_OFF
 from deepfake_hf.evidence.flow import FLICKER, GAP
 from deepfake_hf.evidence.frequency import SPECTRA
 from deepfake_hf.evidence.landmark_motion import JITTER
-from deepfake_hf.evidence.measures import LEVELS, MODERATE_RATIO, TAIL, WEAK_RATIO, Measure
+from deepfake_hf.evidence.measures import (
+    LEVELS,
+    MODERATE_GENUINE,
+    MODERATE_RATIO,
+    TAIL,
+    WEAK_RATIO,
+    Measure,
+    strength_of,
+)
 from deepfake_hf.evidence.pauses import MEASURES as PAUSES
 from deepfake_hf.evidence.score_jumps import JUMP, LARGEST
 from deepfake_hf.evidence.spatial import TITLES
@@ -25,8 +33,9 @@ _INTRO: Final = f"""# Evidence beside the verdict, and what it is worth
 
 The report shows what was taken of a medium beside its verdict, and where each figure lies among genuine media. None of
 it can change a verdict. A figure gets a strength only where it told fakes from genuine media here: its AUC's 95 %
-interval must be clear of 0.5, and the share of fakes beyond its limit must be {WEAK_RATIO:g} times the share of genuine
-media there or more (weak; from {MODERATE_RATIO:g} times on moderate). All others are shown as facts without a strength.
+interval must lie above 0.5, and the share of fakes beyond its limit must be {WEAK_RATIO:g} times the share of genuine
+media there or more (weak; from {MODERATE_RATIO:g} times on {MODERATE_GENUINE} genuine media or more, moderate). All
+others are shown as facts without a strength.
 The limit is the quantile that {100 * TAIL:.0f} % of genuine reference media exceed on the side of the fakes. Made by
 
 ```
@@ -86,9 +95,8 @@ def _lines(measure: Measure, held: Mapping[str, Any] | None) -> list[str]:
     for row in sorted(held["rows"], key=lambda one: one["fakes"] != held["fakes"]):
         low, high = row["auc_95"]
         first = row["fakes"] == held["fakes"] and row["family"] == held["family"]
-        ratio = row["fakes_beyond"] / max(row["genuine_beyond"], 1 / row["n_genuine"])
-        clear = not low <= 0.5 <= high and ratio >= WEAK_RATIO
-        shown = ("moderate" if ratio >= MODERATE_RATIO else "weak") if clear else "a fact"
+        strength = strength_of(row)
+        shown = strength.value if strength else "a fact"
         side = "higher" if held["side"] > 0 else "lower"
         lines.append(
             f"| {name if first else ''} | {side if first else ''} | {row['fakes']}, {row['family']} | "

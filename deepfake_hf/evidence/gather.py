@@ -50,7 +50,10 @@ def gather_media(
         findings += [*faces.surfaces.findings(), *([leaps] if leaps else []), *faces.motions.findings()]
         findings += faces.spectra.findings()
         plots += [*faces.motions.plots(), *faces.spectra.plots()]
-    rate = probe(path, limits or Limits()).sampling_rate if result.kind is not MediaKind.IMAGE else None
+    try:
+        rate = None if result.kind is MediaKind.IMAGE else probe(path, limits or Limits()).sampling_rate
+    except MediaError:
+        rate = None  # the analysis has said already what is wrong with the file
     sound = walk_sound(path, rate, limits)
     return Evidence((*findings, *sound.findings()), (*plots, *sound.plots()), sound.picture())
 

@@ -23,6 +23,8 @@ LEVELS: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 TAIL: Final = 0.05  # of genuine media lies beyond the limit
 WEAK_RATIO: Final = 1.5  # share of fakes beyond the limit over the share of genuine media there
 MODERATE_RATIO: Final = 5.0
+MODERATE_GENUINE: Final = 100  # fewer genuine media say too little of how few lie beyond a limit
+_RANK: Final = (None, Strength.WEAK, Strength.MODERATE)
 _NO_JUDGE: Final = "That the file is genuine or fake. Nothing here weighs in the verdict."
 
 
@@ -76,14 +78,19 @@ def standing(reading: Reading) -> float | None:
 def separates(measure: str) -> bool:
     """Whether the measure's AUC was clear of 0.5 and more fakes than genuine media lay beyond its limit."""
     held = reference()["measured"].get(measure)
-    if held is None:
-        return False
-    low, high = held["auc_95"]
-    return not low <= 0.5 <= high and _ratio(held) >= WEAK_RATIO
+    return held is not None and strength_of(held) is not None
 
 
 def _ratio(held: Mapping[str, Any]) -> float:
     return float(held["fakes_beyond"]) / max(float(held["genuine_beyond"]), 1.0 / max(int(held["n_genuine"]), 1))
+
+
+def strength_of(held: Mapping[str, Any]) -> Strength | None:
+    """What lying beyond the limit of a measured row is worth; None where the row does not separate."""
+    if held["auc_95"][0] <= 0.5 or _ratio(held) < WEAK_RATIO:
+        return None
+    strong = _ratio(held) >= MODERATE_RATIO and held["n_genuine"] >= MODERATE_GENUINE
+    return Strength.MODERATE if strong else Strength.WEAK
 
 
 def beyond_limit(reading: Reading) -> bool:
@@ -143,8 +150,9 @@ def finding_of(
     lying = [reading for reading in readings if reading.measure in able and beyond_limit(reading)]
     strength: Strength | None = None
     if lying:
-        ratio = max(_ratio(reference()["measured"][reading.measure.name]) for reading in lying)
-        strength = Strength.MODERATE if ratio >= MODERATE_RATIO else Strength.WEAK
+        strength = max(
+            (strength_of(reference()["measured"][reading.measure.name]) for reading in lying), key=_RANK.index
+        )
         told = [
             f"{reading.who}: {reading.measure.label} {reading.measure.text(reading.value)}, {_place_text(reading)}"
             for reading in lying

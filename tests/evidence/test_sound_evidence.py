@@ -24,7 +24,9 @@ RATE = 16_000
 Wave = NDArray[np.float32]
 
 
-def pulses(periods: NDArray[np.float64], heights: NDArray[np.float64], resonances: tuple[float, ...] = (), width: float = 6.0) -> Wave:
+def pulses(
+    periods: NDArray[np.float64], heights: NDArray[np.float64], resonances: tuple[float, ...] = (), width: float = 6.0
+) -> Wave:
     """A voice: smooth pulses at known times (samples, fractions too) with known heights, through resonances."""
     places = np.cumsum(periods)
     x = np.arange(int(places[-1]) + 200, dtype=np.float64)
@@ -137,8 +139,8 @@ def test_syllables_of_bursts() -> None:
 def test_pauses_are_counted_and_silence_at_the_ends_is_none() -> None:
     pauses = Pauses(RATE)
     spoken, _ = bursts(4.0, 1.5)
-    parts = [(0.7, False), (1.5, True), (0.5, False), (1.5, True), (0.08, False), (1.5, True), (0.3, False), (1.5, True),
-             (2.0, False)]  # fmt: skip
+    silent, loud = (0.7, 0.5, 0.08, 0.3, 2.0), 1.5  # seconds: five silences about four stretches of speech
+    parts = [part for s in silent for part in ((s, False), (loud, True))][:-1]
     wave = np.concatenate([spoken[: int(s * RATE)] if on else np.zeros(int(s * RATE), np.float32) for s, on in parts])
     speech = np.concatenate([np.full(int(s * RATE), on) for s, on in parts])
     for first in range(0, len(wave), 10_000):  # in blocks whose edges fall anywhere

@@ -20,7 +20,9 @@ def points() -> NDArray[np.float32]:
     angles = np.linspace(np.pi * 0.98, 0.02 * np.pi, 17)
     found[:17] = np.column_stack((112 + 80 * np.cos(angles), 100 + 90 * np.sin(angles)))
     found[17:27] = np.column_stack((np.linspace(50, 174, 10), np.full(10, 62)))
-    found[27:36] = np.column_stack((np.r_[[112] * 4, np.linspace(95, 129, 5)], np.r_[np.linspace(75, 110, 4), [122] * 5]))
+    found[27:36] = np.column_stack(
+        (np.r_[[112] * 4, np.linspace(95, 129, 5)], np.r_[np.linspace(75, 110, 4), [122] * 5])
+    )
     for first, x in ((36, 78), (42, 146)):
         turn = np.linspace(np.pi, -np.pi, 7)[:6]
         found[first : first + 6] = np.column_stack((x + 16 * np.cos(turn), 82 - 6 * np.sin(turn)))
@@ -103,7 +105,9 @@ def test_small_and_covered_faces_abstain() -> None:
     gathered.add(face(), points(), 0, 50.0)
     gathered.add(np.zeros((224, 224, 3), np.uint8), points(), 0, 300.0)
     found = gathered.findings()
-    assert len(found) == 3 and all("too little skin" in str(f.abstained) and "107 px" in str(f.abstained) for f in found)
+    assert len(found) == 3 and all(
+        "too little skin" in str(f.abstained) and "107 px" in str(f.abstained) for f in found
+    )
     for seed in range(3):
         gathered.add(face(6.0, 3.0, seed), points(), 2, 180.0)
     readings = {reading.measure: reading for reading in gathered.readings()}
