@@ -38,12 +38,12 @@ class LongSpectrum:
         self._power = np.zeros(self.size // 2 + 1)
         self._log = np.zeros(self.size // 2 + 1)
         self._loudest = 0.0
-        self._rest = np.zeros(0)
+        self._rest: Floats = np.zeros(0)
         self.num_frames = 0
 
     def add(self, waveform: NDArray[np.float32]) -> None:
         """Take the next block, float32 (num_samples,); what does not fill a frame waits for the next."""
-        joined = np.concatenate((self._rest, waveform))
+        joined = np.concatenate((self._rest, waveform.astype(np.float64)))
         hop = self.size // 2
         starts = np.arange(0, len(joined) - self.size + 1, hop)
         self._rest = joined[len(starts) * hop :] if len(starts) else joined
@@ -60,7 +60,8 @@ class LongSpectrum:
 
     def curve(self) -> tuple[Floats, Floats]:
         """Hz and mean level in dB, each float64 (N,); mean of logarithms, so that one loud frame does not lead."""
-        return np.fft.rfftfreq(self.size, 1 / self.rate), self._log / max(self.num_frames, 1)
+        at = np.asarray(np.fft.rfftfreq(self.size, 1 / self.rate), np.float64)
+        return at, self._log / max(self.num_frames, 1)
 
     def roll_off_khz(self, share: float = 0.95) -> float:
         """The frequency below which this share of the energy lies."""

@@ -30,7 +30,7 @@ class FaceFlow:
     """
 
     def __init__(self) -> None:
-        self._dis: Any = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._before: tuple[float, Rgb] | None = None
         self._pairs: list[tuple[float, float]] = []
 
@@ -43,7 +43,7 @@ class FaceFlow:
             return
         region = _WIDE.apply(box_xyxy)
         scale = SIDE_PX / (region[2:] - region[:2])
-        points = (landmarks_xy - region[:2]) * scale
+        points = ((landmarks_xy - region[:2]) * scale).astype(np.float32)
         first, second = (
             cv2.cvtColor(crop_face(picture, box_xyxy, SIDE_PX, _WIDE), cv2.COLOR_RGB2GRAY)
             for picture in (before[1], rgb)

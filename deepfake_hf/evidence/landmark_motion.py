@@ -20,7 +20,7 @@ MIN_BLINK_S: Final = 20.0  # at 4.5 a minute, the mean while reading, a blink or
 # blinks a minute while reading, 8.0 to 21.0 at rest, 10.5 to 32.5 in conversation. Bentivoglio et al. 1997 (Movement
 # Disorders 12, 1028-1034), 150 subjects: means of 4.5 while reading, 17 at rest, 26 in conversation.
 BLINKS_PER_MIN: Final = (1.4, 32.5)
-BLINK_SHARE: Final = 0.9  # of the running median; see docs/evidence.md for how well that finds blinks
+BLINK_SHARE: Final = 0.9  # of the running median: these landmarks follow lids in part (docs/evidence.md)
 LONGEST_BLINK_S: Final = 0.5
 _RIGID: Final = (27, 28, 29, 30, 31, 33, 35, 36, 39, 42, 45)  # nose and corners of the eyes
 _MEDIAN_S: Final = 2.0  # of the running median of the eyes' aspect

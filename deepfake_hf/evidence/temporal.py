@@ -22,9 +22,9 @@ _BLINKS_MEAN: Final = (
     "1997). Early face swaps hardly blinked."
 )
 _BLINKS_NOT: Final = (
-    "That a face is fake or genuine: a swap takes over the blinks of the person beneath, and the landmarks here miss "
-    "blinks and see some where there are none (docs/evidence.md). No genuine recordings of known rate are at hand, so "
-    "this is a fact without a strength."
+    "That a face is fake or genuine: a swap takes over the blinks of the person beneath, and the landmarks here follow "
+    "closing lids in part only, so blinks are missed. How many is not measured (docs/evidence.md): a fact without a "
+    "strength."
 )
 
 
