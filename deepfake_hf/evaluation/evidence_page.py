@@ -35,7 +35,7 @@ The report shows what was taken of a medium beside its verdict, and where each f
 it can change a verdict. A figure gets a strength only where it told fakes from genuine media here: its AUC's 95 %
 interval must lie above 0.5, and the share of fakes beyond its limit must be {WEAK_RATIO:g} times the share of genuine
 media there or more (weak; from {MODERATE_RATIO:g} times on {MODERATE_GENUINE} genuine media or more, moderate). All
-others are shown as facts without a strength.
+others are shown as facts without a strength, and so is whatever was measured on fewer than {MIN_ITEMS} of a class.
 The limit is the quantile that {100 * TAIL:.0f} % of genuine reference media exceed on the side of the fakes. Made by
 
 ```
@@ -55,8 +55,9 @@ all through the same encoder; quantiles from other clips. Nearly all clips show 
 people of LivePortrait's inputs: intervals draw clips, so they say nothing about other people, and a report on another
 person is compared with one speaker's stillness. *Speech*: LibriSpeech stretches of 3 s against their copies by nine
 vocoders (intervals draw speakers; copies have the pauses and the rate of the genuine). *Recordings*: whole LibriSpeech
-recordings, up to 17 s, against text to speech of 13 voices, which says other words in other voices (intervals draw
-speakers and voices).
+recordings, up to 17 s, and text to speech where the cache has voices (intervals draw speakers and voices).
+
+A row "not measured" means that fakes of its family were not run; its quantiles stand all the same.
 
 **Sides.** What moves was given the side "more" before it was measured; all other sides were chosen on `dev`.
 """

@@ -105,11 +105,11 @@ class Spectrum:
 
     @property
     def distance(self) -> Measure:
-        return Measure(f"{self.name}_distance", f"{self.title.lower()}, distance from genuine faces", "", 2)
+        return Measure(f"{self.name}_distance", f"{self.title}, distance from genuine faces", "", 2)
 
     @property
     def fall(self) -> Measure:
-        return Measure(f"{self.name}_fall", f"{self.title.lower()}, fall from coarse to fine", "dB")
+        return Measure(f"{self.name}_fall", f"{self.title}, fall from coarse to fine", "dB")
 
 
 SPECTRA: Final = (

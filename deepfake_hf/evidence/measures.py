@@ -23,6 +23,7 @@ LEVELS: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 TAIL: Final = 0.05  # of genuine media lies beyond the limit
 WEAK_RATIO: Final = 1.5  # share of fakes beyond the limit over the share of genuine media there
 MODERATE_RATIO: Final = 5.0
+MIN_ITEMS: Final = 20  # of each class, for any strength
 MODERATE_GENUINE: Final = 100  # fewer genuine media say too little of how few lie beyond a limit
 _RANK: Final = (None, Strength.WEAK, Strength.MODERATE)
 _NO_JUDGE: Final = "That the file is genuine or fake. Nothing here weighs in the verdict."
@@ -87,7 +88,8 @@ def _ratio(held: Mapping[str, Any]) -> float:
 
 def strength_of(held: Mapping[str, Any]) -> Strength | None:
     """What lying beyond the limit of a measured row is worth; None where the row does not separate."""
-    if held["auc_95"][0] <= 0.5 or _ratio(held) < WEAK_RATIO:
+    few = min(held["n_genuine"], held["n_fake"]) < MIN_ITEMS
+    if few or held["auc_95"][0] <= 0.5 or _ratio(held) < WEAK_RATIO:
         return None
     strong = _ratio(held) >= MODERATE_RATIO and held["n_genuine"] >= MODERATE_GENUINE
     return Strength.MODERATE if strong else Strength.WEAK
@@ -164,7 +166,7 @@ def finding_of(
     elif all(standing(reading) is None for reading in readings):
         said = "shown as a fact: there are no genuine media to hold it against"
     else:
-        said = "shown as a fact, not judged: on the media it was measured on it did not tell fakes from genuine ones"
+        said = "shown as a fact, not judged: on the media it was measured on it told fakes from genuine ones hardly or not at all"
     shown = [
         (f"{reading.who}, {reading.measure.label}", f"{reading.measure.text(reading.value)} ({_place_text(reading)})")
         for reading in readings
