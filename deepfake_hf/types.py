@@ -113,6 +113,29 @@ class SoundPicture:
 
 
 @dataclass(frozen=True)
+class SyncCurve:
+    """How well lips and sound of a clip fit at each offset.
+
+    ``offsets_ms`` int64 (31,), positive where the sound comes too early; ``distances`` float64 (31,), means over the
+    windows; ``shuffled_low`` and ``shuffled_high`` between which 90 % of shuffled sounds lie there;
+    ``confidence`` the median of ``distances`` minus their minimum; ``p_value`` the share of shuffled sounds, each at
+    its own best offset, whose confidence is as large.
+    """
+
+    offsets_ms: NDArray[np.int64]
+    distances: NDArray[np.float64]
+    shuffled_low: NDArray[np.float64]
+    shuffled_high: NDArray[np.float64]
+    confidence: float
+    p_value: float
+
+    @property
+    def best_ms(self) -> int:
+        """The offset of the smallest distance."""
+        return int(self.offsets_ms[int(np.argmin(self.distances))])
+
+
+@dataclass(frozen=True)
 class Frame:
     """One decoded picture: ``rgb`` uint8 (H, W, 3), upright; ``pts_s`` the container's; ``index`` in decode order."""
 

@@ -15,6 +15,7 @@ from deepfake_hf.cli.export import app as export_app
 from deepfake_hf.cli.hub import app as hub_app
 from deepfake_hf.cli.maps import maps_check
 from deepfake_hf.cli.reporting import annotate, report, verify
+from deepfake_hf.cli.sync_check import sync_check
 from deepfake_hf.cli.synth import app as synth_app
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ app.command()(verify)
 app.command()(annotate)
 app.command()(maps_check)
 app.command()(evidence_check)
+app.command()(sync_check)
 
 
 def _version(asked: bool) -> None:

@@ -147,7 +147,7 @@ def _write(bundle: Bundle, new: Refit, folder: Path) -> Bundle:
             branches[name] = (kind, source, null)
         extra = {key: value for key, value in bundle.manifest.items() if key not in _OWN_KEYS}
         extra["calibration"] = {**bundle.manifest.get("calibration", {}), new.branch: new.facts}
-        return write_bundle(folder, bundle.name, branches, bundle.landmarks, bundle.weights, extra)
+        return write_bundle(folder, bundle.name, branches, bundle.landmarks, bundle.weights, extra, bundle.lip_sync)
 
 
 def _page(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deepfake_hf.detector import Detector
     from deepfake_hf.evidence.gather import Evidence
     from deepfake_hf.report.page import Thumbnails
-    from deepfake_hf.types import DetectionResult, Finding
+    from deepfake_hf.types import DetectionResult, Finding, SyncCurve
 
 SEED: Final = 0  # of the bootstrap interval (scoring.aggregation.interval)
 FACE_DETECTOR: Final = "centerface"
@@ -38,6 +38,7 @@ class Examined:
     record: dict[str, Any]
     thumbnails: tuple[Thumbnails, ...]
     evidence: Evidence
+    sync: SyncCurve | None
 
 
 def run(file: Path, out: Path, json_path: Path | None, pdf: Path | None, options: DetectOptions) -> int:
@@ -84,6 +85,7 @@ def examine(
     """
     import torch
 
+    from deepfake_hf.cli.lip_sync import lip_sync_evidence
     from deepfake_hf.detector import default_rate
     from deepfake_hf.evidence.gather import gather, gather_media
     from deepfake_hf.inference.landmarks import LandmarkFinder
@@ -102,7 +104,8 @@ def examine(
     folder = detector.bundle.landmarks
     finder = LandmarkFinder(folder, detector.device) if folder else None
     evidence = gather_media(file, result, finder.find if finder else None, options.limits())
-    findings = (*gather(file, options.limits()), *evidence.findings)
+    lips, sync = lip_sync_evidence(file, detector, result, options.limits())
+    findings = (*gather(file, options.limits()), *evidence.findings, *filter(None, (lips,)))
     settings = {key: value for key, value in asdict(options).items() if key not in _NOT_SETTINGS}
     settings |= {"device": str(detector.device), "face_detector": FACE_DETECTOR, "seed": SEED}
     record = make_record(
@@ -114,7 +117,7 @@ def examine(
         environment={"versions": result.versions, "machine": machine(str(detector.device))},
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return Examined(detector, result, findings, record, thumbnails, evidence)
+    return Examined(detector, result, findings, record, thumbnails, evidence, sync)
 
 
 def write_case(out: Path, examined: Examined) -> None:
@@ -132,6 +135,7 @@ def write_case(out: Path, examined: Examined) -> None:
         _figures(bundle.path),
         examined.evidence.plots,
         examined.evidence.sound,
+        examined.sync,
     )
     write_page(out, f"Report on {result.path}", facts_of(case), sections_of(case), banner_of(result))
 

@@ -147,6 +147,19 @@ def publish(
     typer.echo(made.label)
 
 
+@app.command("publish-sync")
+def publish_sync(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run of train.py sync.")],
+    out: Annotated[Path, typer.Option(help="The folder sync of a bundle.")] = Path("deepfake_hf/weights/sync"),
+) -> None:
+    """Put a lip-sync net into a bundle's folder, in half precision: it gives evidence in reports and is no branch."""
+    from deepfake_hf.training.publish_sync import publish_sync as publish_net
+
+    with plain_errors():
+        size = publish_net(run, out)
+    typer.echo(f"saved {out}, {size:,} bytes of weights")
+
+
 @app.command()
 def card(
     source: Annotated[Path, typer.Option("--bundle", help="The bundle.")] = Path("deepfake_hf/weights"),
@@ -180,6 +193,26 @@ def results(
     counts = write_results(detector, video, swaps, speech, cache, work, out)
     path = detector.bundle.path / FIGURES
     path.write_text(json.dumps({**json.loads(path.read_text()), "whole_media": counts}, indent=2) + "\n")
+
+
+@app.command()
+def unseen(
+    models: Annotated[list[Path], typer.Argument(help="Folders of frame models.")],
+    faces: Annotated[Path, typer.Option("--data", help="Folder of the parquet shards.")] = Path("../shared/data/faces"),
+    seen: Annotated[str, typer.Option(help="Kinds that training had, joined by semicolons.")] = "DFDC; self-blend",
+    count: Annotated[int, typer.Option(help="Crops of a kind at most.")] = 250,
+    split: Annotated[str, typer.Option(help="validation, or dev to choose by.")] = "validation",
+    threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
+    out: Path = Path("docs/unseen.md"),
+) -> None:
+    """Measure face models on kinds of fakes, in training or not, clean and worn, and write a page."""
+    from deepfake_hf.training.run import set_threads
+    from deepfake_hf.training.unseen import write_unseen
+
+    set_threads(threads)
+    with plain_errors():
+        write_unseen(models, faces, out, [name.strip() for name in seen.split(";")], count, split)
+    typer.echo(f"wrote {out}")
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from deepfake_hf.errors import UsageError
 NOT_REPRODUCED: Final = 1
 _OPTIONS: Final = ("threshold", "every", "fps", "frames", "device", "runtime", "bundle", "max_minutes")
 # Findings whose answer may change with the day (certificates run out) are no part of the replay.
-_REPLAYED_KINDS: Final = ("container", "compression", "spatial", "temporal", "frequency", "sound")
+_REPLAYED_KINDS: Final = ("container", "compression", "lip_sync", "spatial", "temporal", "frequency", "sound")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from deepfake_hf.evidence.frequency import SPECTRA
 from deepfake_hf.evidence.landmark_motion import JITTER
 from deepfake_hf.evidence.measures import (
     LEVELS,
+    MIN_ITEMS,
     MODERATE_GENUINE,
     MODERATE_RATIO,
     TAIL,

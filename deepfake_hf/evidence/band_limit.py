@@ -123,8 +123,8 @@ def band_findings(spectrum: LongSpectrum, native: LongSpectrum | None = None) ->
         ),
         finding_of(
             "sound", titles[1], readings[2:],
-            "Upsampling in a neural vocoder can leave lines at fixed frequencies; a vocoder that smooths leaves fewer than "
-            "speech has, which is what told the nine of docs/evidence.md.",
+            "Upsampling in a neural vocoder can leave lines at fixed frequencies; a vocoder that smooths leaves fewer "
+            "than speech has, which is what told the nine of docs/evidence.md.",
             "That lines are a vocoder's: mains hum, fans, monitors and some codecs stand still too.",
         ),
     ]  # fmt: skip

@@ -166,7 +166,7 @@ def finding_of(
     elif all(standing(reading) is None for reading in readings):
         said = "shown as a fact: there are no genuine media to hold it against"
     else:
-        said = "shown as a fact, not judged: on the media it was measured on it told fakes from genuine ones hardly or not at all"
+        said = "shown as a fact, not judged: it has told fakes from genuine media hardly or not at all, or on too few"
     shown = [
         (f"{reading.who}, {reading.measure.label}", f"{reading.measure.text(reading.value)} ({_place_text(reading)})")
         for reading in readings

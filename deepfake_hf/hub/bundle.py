@@ -24,6 +24,7 @@ SUMS: Final = "SHA256SUMS"
 ROOT_CONFIG: Final = "config.json"
 MODEL_TYPE: Final = "deepfake_hf_bundle"
 FORMAT_VERSION: Final = 1
+LIP_SYNC: Final = "sync"
 EMBEDDED: Final = Path(__file__).resolve().parent.parent / "weights"
 _PICKLES: Final = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5")
 # What Detector scores: face crops one by one, windows of sound as spectrograms or as they are.
@@ -57,6 +58,11 @@ class Bundle:
         """How results name the weights: name, honesty and hash."""
         return f"{self.name} {self.weights} sha256:{self.sha256[:16]}"
 
+    @property
+    def lip_sync(self) -> Path | None:
+        """Folder of the lip-sync net, which gives evidence and is no branch; None where the bundle brings none."""
+        return lip_sync_in(self.path)
+
 
 def find_folder(source: str | Path | None, revision: str | None = None, token: str | bool | None = None) -> Path:
     """The folder of a bundle or of a third-party model.
@@ -75,6 +81,18 @@ def find_folder(source: str | Path | None, revision: str | None = None, token: s
     if folder.exists() or str(source).count("/") != 1 or str(source).startswith((".", "/", "~")):
         raise BundleError(f"no bundle at {source}", "it is not a folder", "name a bundle folder or a Hub id owner/name")
     return _download(str(source), revision, token)
+
+
+def lip_sync_in(folder: Path) -> Path | None:
+    """The lip-sync net of a bundle's folder; None where there is none."""
+    held = folder / LIP_SYNC
+    return held if is_lip_sync(held) else None
+
+
+def is_lip_sync(folder: Path) -> bool:
+    """Whether a folder holds a net with its processor, as ``train.py sync`` writes it."""
+    names = ("config.json", "model.safetensors", "preprocessor_config.json")
+    return all((folder / name).is_file() for name in names)
 
 
 def open_bundle(
@@ -134,6 +152,7 @@ def write_bundle(
     landmarks: Path | None,
     weights: str,
     extra: dict[str, Any],
+    lip_sync: Path | None = None,
 ) -> Bundle:
     """Write a bundle from saved branch folders.
 
@@ -145,6 +164,7 @@ def write_bundle(
         landmarks: folder of the landmark regressor, or None.
         weights: ``trained`` or ``random``.
         extra: further facts for ``detector.json`` (data, figures, commands).
+        lip_sync: folder of the lip-sync net; None keeps the one that is in the folder, if any.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CANARY).unlink(missing_ok=True)
@@ -152,6 +172,8 @@ def write_bundle(
     sources = {branch: path for branch, (_, path, _) in branches.items()}
     if landmarks is not None:
         sources["landmarks"] = landmarks
+    if lip_sync is not None:
+        sources[LIP_SYNC] = lip_sync
     for branch, source in sources.items():
         target = folder / branch
         if target.exists():

@@ -18,9 +18,10 @@ from deepfake_hf.hub.canary import score_canary
 from deepfake_hf.hub.card import CARD
 from deepfake_hf.hub.pack import file_sums
 from deepfake_hf.hub.remote_code import code_files
-from deepfake_hf.inference.branch import FrameBranch, SpeechBranch
+from deepfake_hf.inference.branch import FrameBranch, SpeechBranch, quiet_loading
 from deepfake_hf.inference.landmarks import LandmarkFinder
 from deepfake_hf.labels import check_polarity
+from deepfake_hf.models.modeling_syncnet import SyncNetModel
 
 # How a pickle (protocol 2 or newer) and a zip, as torch.save writes it, begin.
 _CODE_STARTS: Final = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
@@ -110,6 +111,9 @@ def _loading(bundle: Bundle) -> str:
         (FrameBranch if kind == "frame" else SpeechBranch)(bundle.path / branch, device)
     if bundle.landmarks:
         LandmarkFinder(bundle.landmarks, device)
+    if bundle.lip_sync:
+        with quiet_loading():
+            SyncNetModel.from_pretrained(bundle.lip_sync)
     return "every tensor is there, of its shape, and none is left over"
 
 

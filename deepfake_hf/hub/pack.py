@@ -104,7 +104,7 @@ def _copy_bundle(source: Bundle, made: Path) -> None:
         if (source.path / name).is_file():
             shutil.copy(source.path / name, made / name)
     folders = [source.path / branch for branch in source.branches]
-    for folder in [*folders, *([source.landmarks] if source.landmarks else [])]:
+    for folder in [*folders, *filter(None, (source.landmarks, source.lip_sync))]:
         (made / folder.name).mkdir()
         for file in sorted(folder.iterdir()):
             if file.suffix in (".json", ".safetensors"):
@@ -139,7 +139,7 @@ def _finish(made: Path, options: PackOptions) -> None:
     bundle = open_bundle(made)
     if not (made / CANARY).is_file():
         write_canary(bundle)
-    for folder in (*(made / branch for branch in bundle.branches), *filter(None, [bundle.landmarks])):
+    for folder in (*(made / branch for branch in bundle.branches), *filter(None, (bundle.landmarks, bundle.lip_sync))):
         (export_code if options.code else remove_code)(folder)
     write_card(bundle)
     (made / SUMS).write_text("".join(f"{digest}  {name}\n" for name, digest in file_sums(made).items()))

@@ -10,10 +10,21 @@ from deepfake_hf.report.evidence_page import evidence_sections
 from deepfake_hf.report.figures import timeline_figure
 from deepfake_hf.report.page import Banner, Card, Picture, Section, Table, Thumbnails
 from deepfake_hf.report.score_figures import rarity_figure, score_figure
+from deepfake_hf.report.sync_figure import CAPTION, sync_figure
 from deepfake_hf.report.words import MEANING, POINTS, STATUS, WORDS, limits_text, score_text, sentence
 from deepfake_hf.scoring.calibration import margin_of
 from deepfake_hf.scoring.decision import BranchCalibration
-from deepfake_hf.types import DetectionResult, Finding, MediaKind, Plot, Segment, SoundPicture, TrackResult, Verdict
+from deepfake_hf.types import (
+    DetectionResult,
+    Finding,
+    MediaKind,
+    Plot,
+    Segment,
+    SoundPicture,
+    SyncCurve,
+    TrackResult,
+    Verdict,
+)
 
 BROAD_IN: Final = 10.0
 NARROW_IN: Final = 4.2
@@ -43,6 +54,7 @@ class Case:
         figures: By branch what was measured of these weights (``figures.json``); may be empty.
         plots: Drawn beside the findings of their kind.
         sound: Its mel spectrogram.
+        sync: Of lips and sound; None where there was nothing to compare.
     """
 
     result: DetectionResult
@@ -53,6 +65,7 @@ class Case:
     figures: Mapping[str, Any]
     plots: tuple[Plot, ...] = ()
     sound: SoundPicture | None = None
+    sync: SyncCurve | None = None
 
 
 def banner_of(result: DetectionResult) -> Banner:
@@ -77,7 +90,9 @@ def facts_of(case: Case) -> tuple[tuple[str, str], ...]:
 def sections_of(case: Case) -> tuple[Section, ...]:
     """All parts of the page, in order."""
     parts = [_summary(case), _blind_spots(case.result), _time(case), _stretches(case.result), _people(case)]
-    parts += evidence_sections(case.result, case.findings, case.plots, case.sound, (BROAD_IN, NARROW_IN))
+    lips = () if case.sync is None else (Picture("sync", sync_figure(case.sync), "Lips and sound", CAPTION),)
+    drawn = {"lip_sync": lips}
+    parts += evidence_sections(case.result, case.findings, case.plots, case.sound, (BROAD_IN, NARROW_IN), drawn)
     parts += [_calibration(case), _record(case)]
     return tuple(part for part in parts if part is not None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from deepfake_hf.report.evidence_figures import plot_figure, sound_figure
@@ -34,6 +34,7 @@ def evidence_sections(
     plots: Sequence[Plot],
     sound: SoundPicture | None,
     widths_in: tuple[float, float],
+    drawn: Mapping[str, tuple[Picture, ...]] | None = None,
 ) -> list[Section]:
     """Sections in order, those without findings left out.
 
@@ -43,6 +44,7 @@ def evidence_sections(
         plots: Each goes with the findings of its kind.
         sound: The mel spectrogram.
         widths_in: Of a picture across the page, and on a phone.
+        drawn: By kind, pictures that are ready.
     """
     named = {kind for kinds in _KINDS.values() for kind in kinds}
     groups = [*_KINDS.items(), (_OTHERS, tuple(sorted({item.kind for item in findings} - named)))]
@@ -52,6 +54,7 @@ def evidence_sections(
         if not own:
             continue
         pictures = tuple(_picture(plot, widths_in) for plot in plots if plot.kind in kinds)
+        pictures += tuple(picture for kind in kinds for picture in (drawn or {}).get(kind, ()))
         if "sound" in kinds and sound is not None:
             pictures = (_spectrogram(result, sound, widths_in), *pictures)
         text = " ".join(filter(None, (_TEXT.get(title), _NO_WEIGHT)))

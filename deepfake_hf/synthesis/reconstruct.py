@@ -65,7 +65,7 @@ def reconstruct_picture(rgb: Rgb, model: Reconstructor) -> Rgb:
     everywhere: uint8 (H, W, 3) to the same. Sides are padded to multiples of 8 by reflection, and cut again."""
     height, width = rgb.shape[:2]
     padded = cv2.copyMakeBorder(rgb, 0, -height % 8, 0, -width % 8, cv2.BORDER_REFLECT)
-    return np.ascontiguousarray(_through(padded, model)[:height, :width])
+    return np.ascontiguousarray(_through(np.asarray(padded, np.uint8), model)[:height, :width])
 
 
 def own_size(landmarks_xy: Points, model: Reconstructor) -> int:

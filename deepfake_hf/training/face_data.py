@@ -175,7 +175,7 @@ class Look:
         rng = np.random.default_rng([self.seed, step, index, kind])
         rgb, label = row.rgb(), row.label
         if self.source_scale is not None:
-            rgb, row = _reduced(rgb, row, float(rng.uniform(*self.source_scale)), float(rng.uniform(0.05, 0.8)))
+            rgb, row = reduced_crop(rgb, row, float(rng.uniform(*self.source_scale)), float(rng.uniform(0.05, 0.8)))
         if kind == SELF_BLENDED and row.landmarks_xy is not None:
             rgb, label = self_blend(rgb, row.landmarks_xy, rng).rgb, FAKE
         elif kind == REBUILT and row.landmarks_xy is not None:
@@ -192,7 +192,9 @@ class Look:
         return normalised_crop(augment(rgb, rng), side, side, self.mean, self.std), label
 
 
-def _reduced(rgb: NDArray[np.uint8], row: FaceRow, scale: float, sigma: float) -> tuple[NDArray[np.uint8], FaceRow]:
+def reduced_crop(rgb: NDArray[np.uint8], row: FaceRow, scale: float, sigma: float) -> tuple[NDArray[np.uint8], FaceRow]:
+    """A crop softened (``sigma`` in pixels) and reduced to a share of its side, with its row: what is left of a stored
+    JPEG's blocks is too little to tell anything."""
     soft = cv2.GaussianBlur(rgb, (0, 0), sigma)
     small = cv2.resize(soft, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     points = row.landmarks_xy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassificatio
 from deepfake_hf.scoring.calibration import NullDistribution, sigmoid
 from deepfake_hf.training.average import AVERAGE
 from deepfake_hf.training.config import flat
-from deepfake_hf.training.face_augmentation import FaceAugmentation
-from deepfake_hf.training.face_data import FaceRow, load_faces
+from deepfake_hf.training.face_augmentation import FaceAugmentation, FaceSettings
+from deepfake_hf.training.face_data import FaceRow, load_faces, reduced_crop
 from deepfake_hf.training.model_start import processor_of, settings_of
 from deepfake_hf.training.publish_run import fit_branch
 
-NUM_DEGRADED = 600
+NUM_DEGRADED = 1200  # crops of each part that are scored as video shows them, too
 
 
 def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | None = None) -> NullDistribution:
@@ -82,12 +83,16 @@ def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | No
 
 
 def _margins(folder: Path, rows: list[FaceRow], degraded: bool = False) -> NDArray[np.float64]:
-    """``degraded``: each crop once through the strong augmentation, seeded by its place."""
-    worsen = FaceAugmentation(strong=True)
+    """``degraded``: each crop once as video shows it, seeded by its place: without a stored picture's blocks, through
+    the strong augmentation, and every other one through H.264."""
+    worsen = FaceAugmentation(settings=replace(FaceSettings.strong(), p_h264=0.5))
 
     def crop(index: int) -> NDArray[np.uint8]:
-        rgb = rows[index].rgb()
-        return worsen(rgb, np.random.default_rng([1, index])) if degraded else rgb
+        row = rows[index]
+        if not degraded:
+            return row.rgb()
+        rng = np.random.default_rng([1, index])
+        return worsen(reduced_crop(row.rgb(), row, float(rng.uniform(0.55, 1)), float(rng.uniform(0.05, 0.8)))[0], rng)
 
     branch = FrameBranch(folder, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     chunks = [branch.score([crop(j) for j in range(i, min(i + 64, len(rows)))]) for i in range(0, len(rows), 64)]

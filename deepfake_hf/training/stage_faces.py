@@ -73,8 +73,8 @@ class FaceStage(CropStage):
     """Crops of a folder of shards or of a manifest; see ``DataConfig`` for how a batch is composed."""
 
     uses: ClassVar[frozenset[str]] = data_options(
-        "source path balance batch self_blends rebuilds rebuilders rebuild_whole sizes strong_share augment source_scale "
-        "dev_limit"
+        "source path balance batch self_blends rebuilds rebuilders rebuild_whole sizes strong_share augment "
+        "source_scale dev_limit"
     ) | {"loss.blend_weight"}
 
     def __init__(self, config: TrainConfig) -> None:

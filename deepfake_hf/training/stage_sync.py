@@ -23,6 +23,7 @@ from deepfake_hf.training.batches import BalancedOrder
 from deepfake_hf.training.config import TrainConfig
 from deepfake_hf.training.model_start import start_of_run
 from deepfake_hf.training.stage import HeldOut, Loss, Stage, data_options, in_chunks
+from deepfake_hf.training.sync_augmentation import cepstral_lift, varied_look
 from deepfake_hf.training.sync_data import FRAMES_PER_SECOND, STEPS_PER_FRAME, SyncClip, read_sync_clip
 
 _HELD_A_CLIP = 8  # windows of each held-out clip, in sync and shifted
@@ -110,15 +111,12 @@ class SyncStage(Stage):
         rng = np.random.default_rng([self.config.seed, step, number, index])
         clip = self.clips["train"][index]
         frame, shift = self._draw(clip, rng)
-        look = self._look(clip, frame)
-        if rng.random() < 0.5:
-            look = look.flip(3)
-        gain, offset = float(rng.uniform(0.75, 1.25)), float(rng.uniform(-25, 25))
-        return look * gain + offset, self._sound(clip, frame), self._sound(clip, frame + shift)
+        look = varied_look(clip.mouths[frame : frame + self.model.config.num_frames], rng)
+        lift = torch.from_numpy(cepstral_lift(clip.cepstra, rng))
+        return _pixels(look), self._sound(clip, frame) + lift, self._sound(clip, frame + shift) + lift
 
     def _look(self, clip: SyncClip, frame: int) -> Tensor:
-        window = clip.mouths[frame : frame + self.model.config.num_frames]  # (F, S, S, 3)
-        return torch.from_numpy(np.ascontiguousarray(window)).permute(3, 0, 1, 2).float()
+        return _pixels(clip.mouths[frame : frame + self.model.config.num_frames])
 
     def _sound(self, clip: SyncClip, frame: int) -> Tensor:
         first = frame * STEPS_PER_FRAME
@@ -161,3 +159,8 @@ class SyncStage(Stage):
 
     def save_processor(self, folder: Path) -> None:
         self.processor.save_pretrained(folder)
+
+
+def _pixels(window: NDArray[Any]) -> Tensor:
+    """(F, S, S, 3) to float32 (3, F, S, S)."""
+    return torch.from_numpy(np.ascontiguousarray(window)).permute(3, 0, 1, 2).float()

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_hf.data import ManifestRow
 from deepfake_hf.faces import FaceDetector
 from deepfake_hf.faces.boxes import area
+from deepfake_hf.faces.mouth import MOUTH_WIDTHS, crop_mouth
 from deepfake_hf.media import AtRate, read_audio, read_frames
 from deepfake_hf.processing.feature_extraction_lip_sync import cepstra
 
@@ -23,7 +23,6 @@ FRAMES_PER_SECOND: Final = 25
 STEPS_PER_FRAME: Final = 4  # of cepstra, 100 a second
 _RATE: Final = 16_000
 _LOOK_EVERY: Final = 5  # frames from one look of the face detector to the next
-_WIDTHS: Final = 0.75  # side of a mouth crop in widths of the face
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def read_sync_clip(
     """
     state = os.stat(row.path)
     file = [os.path.abspath(row.path), state.st_size, state.st_mtime_ns]
-    facts = [*file, row.start_s, row.end_s, side, num_coefficients, _LOOK_EVERY, _WIDTHS]
+    facts = [*file, row.start_s, row.end_s, side, num_coefficients, _LOOK_EVERY, MOUTH_WIDTHS]
     path = cache / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]}.npz"
     if path.is_file():
         with np.load(path) as held:
@@ -95,14 +94,10 @@ def _mouths(row: ManifestRow, side: int, detector: FaceDetector) -> NDArray[np.u
         return np.zeros((0, side, side, 3), np.uint8)
     table = np.array(looks)
     made: dict[int, NDArray[np.uint8]] = {}
-    width = float(np.median(table[:, 3])) * _WIDTHS  # one for the clip: a size that trembles would look like speech
+    width = float(np.median(table[:, 3]))
     for place, rgb in frames:
         x, y = (float(np.interp(place, table[:, 0], table[:, i])) for i in (1, 2))
-        scale = side / width
-        matrix = np.array([[scale, 0, side / 2 - scale * x], [0, scale, side / 2 - scale * y]], np.float32)
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        crop = cv2.warpAffine(rgb, matrix, (side, side), flags=way, borderMode=cv2.BORDER_REPLICATE)
-        made[place] = np.asarray(crop, np.uint8)
+        made[place] = crop_mouth(rgb, (x, y), width, side)
     places = sorted(made)
     last = [places[max(int(np.searchsorted(places, i, side="right")) - 1, 0)] for i in range(places[-1] + 1)]
     return np.stack([made[place] for place in last])

@@ -14,6 +14,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from deepfake_hf.data import AuditReport, ManifestRow, Outcome, audit, measure, perceptual_hash, probe_score
+from deepfake_hf.data.traces import block_traces
 from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.media import write_audio, write_video
 from deepfake_hf.types import AudioTrack
@@ -214,3 +215,12 @@ def test_silence_level_and_offset_are_measured_in_their_units(tmp_path: Path) ->
     assert numbers["level"]["peak"] == pytest.approx(-6.02, abs=0.05)
     assert numbers["DC"]["dc"] == pytest.approx(0.0, abs=1e-4)
     assert numbers["duration"]["seconds"] == pytest.approx(1.4, abs=0.01)
+
+
+def test_blocks_of_a_stored_picture_are_measured() -> None:
+    smooth = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (160, 128, 3)).astype(np.uint8), (0, 0), 4)
+    coarse = cv2.imdecode(cv2.imencode(".jpg", smooth, [cv2.IMWRITE_JPEG_QUALITY, 20])[1], cv2.IMREAD_COLOR)
+    found = {name: block_traces(np.asarray(rgb, np.uint8)) for name, rgb in (("as is", smooth), ("stored", coarse))}
+    assert all(abs(value or 0.0) < 0.1 for value in found["as is"].values())
+    assert all((value or 0.0) > 0.3 for value in found["stored"].values())
+    assert block_traces(smooth[:40]) == {"across": None, "down": None}

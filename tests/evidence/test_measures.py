@@ -50,7 +50,9 @@ def test_strength_follows_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> 
     assert of(-2.0).strength is Strength.WEAK and of(2.0).strength is Strength.NEUTRAL
 
 
-@pytest.mark.parametrize("measured", [{"auc_95": [0.49, 0.6]}, {"fakes_beyond": 0.06}, {"auc_95": [0.3, 0.45]}, {"n_fake": 19}])
+@pytest.mark.parametrize(
+    "measured", [{"auc_95": [0.49, 0.6]}, {"fakes_beyond": 0.06}, {"auc_95": [0.3, 0.45]}, {"n_fake": 19}]
+)
 def test_what_does_not_separate_has_no_strength(monkeypatch: pytest.MonkeyPatch, measured: dict[str, Any]) -> None:
     use(monkeypatch, **measured)
     for value in (0.0, 9.0, -9.0):

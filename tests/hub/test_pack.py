@@ -21,6 +21,9 @@ from deepfake_hf.hub.canary import score_canary
 from deepfake_hf.hub.check import check_bundle
 from deepfake_hf.hub.pack import BranchFolders, CardFacts, PackOptions, pack
 from deepfake_hf.hub.remote_code import export_code
+from deepfake_hf.models.configuration_syncnet import SyncNetConfig
+from deepfake_hf.models.modeling_syncnet import SyncNetModel
+from deepfake_hf.processing.feature_extraction_lip_sync import LipSyncFeatureExtractor
 from tests.tiny_bundle import write_tiny_bundle
 
 FIGURES = {"face": {"auc": 0.75, "eer": 0.25, "data": "made up", "n_real": 4, "n_fake": 5}}
@@ -56,10 +59,27 @@ def test_a_packed_bundle_keeps_its_label_and_passes_every_check(original: Bundle
 
 def test_the_embedded_weights_keep_their_hash_with_code_beside_them(tmp_path: Path) -> None:
     shutil.copytree(EMBEDDED, tmp_path / "weights")
-    for branch in ("face", "speech", "landmarks"):
+    for branch in ("face", "speech", "landmarks", "sync"):
         assert export_code(tmp_path / "weights" / branch)
     (tmp_path / "weights" / CANARY).unlink()
     assert bundle_hash(tmp_path / "weights") == bundle_hash(EMBEDDED)
+
+
+def test_a_lip_sync_net_goes_along_and_is_checked(original: Bundle, tmp_path: Path) -> None:
+    shutil.copytree(original.path, tmp_path / "with")
+    small = [4, 4, 4, 4, 4, 8]
+    net = SyncNetConfig(image_size=64, visual_widths=small, sound_widths=small, hidden_size=8, embedding_size=4)
+    SyncNetModel(net).half().save_pretrained(tmp_path / "with" / "sync")
+    assert open_bundle(tmp_path / "with").lip_sync is None  # without its processor it is of no use
+    LipSyncFeatureExtractor(image_size=64).save_pretrained(tmp_path / "with" / "sync")
+    held = open_bundle(tmp_path / "with")
+    assert original.lip_sync is None and held.lip_sync == tmp_path / "with" / "sync"
+    assert held.sha256 != original.sha256 and set(held.branches) == set(original.branches)
+    made = pack(held, tmp_path / "packed", PackOptions(code=True))
+    assert made.lip_sync is not None and made.sha256 == held.sha256
+    assert (made.lip_sync / "modeling_syncnet.py").is_file() and not faults(made.path)
+    (made.lip_sync / "model.safetensors").write_bytes((original.path / "face" / "model.safetensors").read_bytes())
+    assert {"checksums", "strict loading"} <= set(faults(made.path))
 
 
 def test_the_card_has_what_the_hub_reads(original: Bundle) -> None:

@@ -24,6 +24,7 @@ from deepfake_hf.report.record import (
     read_record,
     write_record,
 )
+from deepfake_hf.report.sync_figure import sync_figure
 from deepfake_hf.report.thumbnails import choose_windows, jpeg, track_thumbnails
 from deepfake_hf.report.words import score_text
 from deepfake_hf.scoring.aggregation import per_second
@@ -38,6 +39,7 @@ from deepfake_hf.types import (
     Segment,
     Status,
     Strength,
+    SyncCurve,
     TrackResult,
     Verdict,
     WindowScore,
@@ -91,6 +93,18 @@ def case(**changes: Any) -> Case:
         made_at="2026-01-01T00:00:00+00:00",
     )
     return Case(result, record, findings, (), CALIBRATIONS, {"face": {"auc": 0.9, "auc_95": [0.8, 0.95], "ece": 0.02}})
+
+
+def test_lips_and_sound_are_drawn_where_they_were_compared() -> None:
+    offsets = 40 * np.arange(-15, 16)
+    distances = np.where(offsets == -200, 1.0, 2.0)
+    curve = SyncCurve(offsets, distances, distances - 0.1, distances + 0.1, 1.0, 0.004)
+    page = page_of(dataclasses.replace(case(), sync=curve))
+    assert "Lips and sound" in page and "90 % of what the same sound gives" in page and "sync-" in page
+    assert "Lips and sound" not in page_of(case())
+    axes = sync_figure(curve).axes[0]
+    assert "ms" in axes.get_xlabel() and "distance" in axes.get_ylabel()
+    assert [text.get_text() for text in axes.texts] == ["-200 ms, p = 0.004"]
 
 
 def page_of(shown: Case) -> str:

@@ -1,0 +1,185 @@
+"""How face branches do on ways of making fakes that training never saw: made here from held-out genuine crops.
+
+Every crop, genuine or stored fake, is first reduced a little (``reduced_crop``), before fakes are made of it: a stored
+JPEG picture's blocks would otherwise tell every fake that is made here (docs/experiments).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deepfake_hf.errors import DataError
+from deepfake_hf.evaluation.metrics import auc, bootstrap_interval, tpr_at_fpr
+from deepfake_hf.labels import FAKE, REAL
+from deepfake_hf.media import h264_roundtrip
+from deepfake_hf.media.perturb_picture import recompress_jpeg, resize_factor
+from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
+from deepfake_hf.processing.image_processing_face import normalised_crop
+from deepfake_hf.synthesis.expression import expressions_of, to_shape
+from deepfake_hf.synthesis.face_swap import swap_face
+from deepfake_hf.synthesis.reconstruct import own_size, reconstruct_face, reconstruct_picture
+from deepfake_hf.synthesis.reconstructor import built_in_reconstructors, find_reconstructor, load_reconstructor
+from deepfake_hf.synthesis.reenact import Reenactment
+from deepfake_hf.synthesis.self_blend import self_blend
+from deepfake_hf.training.face_data import FaceRow, load_faces, reduced_crop
+from deepfake_hf.training.model_start import processor_of
+from deepfake_hf.training.stage import in_chunks
+
+Rgb = NDArray[np.uint8]
+Points = NDArray[np.float32]
+Maker = Callable[[Rgb, Points, Rgb, Points, np.random.Generator], Rgb]
+
+GENUINE: Final = "genuine"
+STORED: Final = "DFDC"
+CONDITIONS: Final[Mapping[str, Callable[[Rgb], Rgb]]] = {
+    "as is": lambda rgb: rgb,
+    "JPEG 40": lambda rgb: recompress_jpeg(rgb, 40),
+    "half size": lambda rgb: resize_factor(rgb, 0.5),
+    "H.264 CRF 35": lambda rgb: h264_roundtrip(rgb[None], 35)[0],
+}
+_SCALE: Final = (0.55, 1.0)
+_MOVING: Final = (slice(17, 22), slice(22, 27), slice(36, 42), slice(42, 48), slice(48, 68))  # brows, eyes, mouth
+_AT_ONCE: Final = 32
+
+
+def makers() -> dict[str, Maker]:
+    """Ways of making a fake of a genuine crop, by name; the other crop is of another person."""
+    found: dict[str, Maker] = {
+        "self-blend": lambda rgb, points, _other, _others, rng: self_blend(rgb, points, rng).rgb,
+        "face swap, feathered": lambda rgb, points, other, others, _rng: swap_face(rgb, points, other, others)[0],
+        "face swap, seamless": lambda rgb, points, other, others, _rng: swap_face(
+            rgb, points, other, others, blend="seamless"
+        )[0],
+        "reenactment": _reenacted,
+    }
+    for name in built_in_reconstructors():
+        model = load_reconstructor(find_reconstructor(name))
+        found[f"rebuilt face, {name}"] = lambda rgb, points, _other, _others, _rng, model=model: reconstruct_face(  # type: ignore[misc]
+            rgb, points, model, own_size(points, model)
+        )[0]
+        found[f"rebuilt picture, {name}"] = lambda rgb, _points, _other, _others, _rng, model=model: (  # type: ignore[misc]
+            reconstruct_picture(rgb, model)
+        )
+    return found
+
+
+def _reenacted(rgb: Rgb, points: Points, other: Rgb, others: Points, _rng: np.random.Generator) -> Rgb:
+    """Brows, lids and lips get the other's shapes, where this face has them."""
+    own = expressions_of(points[None])
+    motion = np.zeros_like(own.resting)
+    shape = to_shape(others, own.resting)
+    for part in _MOVING:
+        change = shape[part] - own.resting[part]
+        motion[part] = change - change.mean(axis=0)
+    return Reenactment(own).change(rgb, points, motion, other, others)[0]
+
+
+def made_crops(rows: Sequence[FaceRow], count: int) -> dict[str, list[Rgb]]:
+    """Genuine crops, stored fakes, and fakes made of the genuine ones.
+
+    Args:
+        rows: Held-out crops.
+        count: Genuine crops at most, with landmarks, and stored fakes.
+
+    Raises:
+        DataError: Fewer than two genuine crops have landmarks, or there is no stored fake.
+    """
+    real = [row for row in rows if row.label == REAL and row.landmarks_xy is not None][:count]
+    fake = [row for row in rows if row.label == FAKE][:count]
+    if len(real) < 2 or not fake:
+        raise DataError("unseen methods", "two genuine crops with landmarks and a fake are needed", "take other shards")
+    seen = [_reduced(row, index) for index, row in enumerate(real)]
+    crops = {GENUINE: [rgb for rgb, _ in seen], STORED: [_reduced(row, index)[0] for index, row in enumerate(fake)]}
+    for place, (name, make) in enumerate(makers().items()):
+        crops[name] = []
+        for index, (rgb, points) in enumerate(seen):
+            other, others = seen[(index + 1) % len(seen)]
+            crops[name].append(make(rgb, points, other, others, np.random.default_rng([place, index])))
+    return crops
+
+
+def _reduced(row: FaceRow, index: int) -> tuple[Rgb, Points]:
+    rng = np.random.default_rng([7, row.label, index])
+    rgb, small = reduced_crop(row.rgb(), row, float(rng.uniform(*_SCALE)), float(rng.uniform(0.05, 0.8)))
+    return rgb, np.zeros((68, 2), np.float32) if small.landmarks_xy is None else small.landmarks_xy
+
+
+def scorer(folder: Path) -> Callable[[Sequence[Rgb]], NDArray[np.float64]]:
+    """Of a frame model: gives ``logit_fake`` of crops, mean of each and its mirror image, at the model's own side."""
+    model = FrameDetectorForImageClassification.from_pretrained(folder, dtype=torch.float32).eval()
+    model.config.calibration, model.config.mirror_average = None, True
+    processor, side = processor_of(folder), model.config.image_size
+
+    def margins(crops: Sequence[Rgb]) -> NDArray[np.float64]:
+        def part(chosen: slice) -> NDArray[np.float64]:
+            mean, std = processor.image_mean, processor.image_std
+            pixels = torch.stack([normalised_crop(rgb, side, side, mean, std) for rgb in crops[chosen]])
+            with torch.inference_mode():
+                logits = model(pixels).logits
+            return np.asarray((logits[:, FAKE] - logits[:, REAL]).double().numpy())
+
+        return in_chunks(len(crops), _AT_ONCE, part)
+
+    return margins
+
+
+def write_unseen(
+    models: Sequence[Path], faces: Path, out: Path, seen: Sequence[str], count: int = 250, split: str = "validation"
+) -> None:
+    """Measure models and write a page.
+
+    Args:
+        models: Folders of frame models.
+        faces: Folder of the parquet shards.
+        out: The page.
+        seen: Names of the ways that training had; the mean over the others is what models are chosen by.
+        count: Crops of a kind at most.
+        split: ``validation``, or ``dev`` to choose by.
+    """
+    crops = made_crops(load_faces(faces, split), count)
+    unknown = set(seen) - set(crops)
+    if unknown:
+        known = ", ".join(sorted(set(crops) - {GENUINE}))
+        raise DataError(f"--seen {', '.join(sorted(unknown))}", "there is no such way", f"use one of {known}")
+    page = [
+        "# Ways of making fakes, seen in training and not",
+        f"Made by `python train.py unseen` on `{split}` crops, {len(crops[GENUINE])} genuine and as many of each kind "
+        f"({len(crops[STORED])} stored DFDC fakes), every crop reduced to 0.55 to 1 of its side before fakes are made "
+        "of it. Each cell: AUC against the genuine crops in the same condition, its 95 % bootstrap interval, and the "
+        "share found where 5 % of those genuine crops are called fake. All fakes but DFDC's are made here, by simple "
+        "means: they say what carries over, not how a detector does on other people's methods.",
+    ]
+    for folder in models:
+        page += ["", f"## {folder}", "", f"| kind | in training | {' | '.join(CONDITIONS)} |"]
+        page.append("|---|---|" + "---|" * len(CONDITIONS))
+        margins = scorer(folder)
+        scores = {
+            condition: {name: margins([change(rgb) for rgb in kind]) for name, kind in crops.items()}
+            for condition, change in CONDITIONS.items()
+        }
+        means: dict[str, list[float]] = {condition: [] for condition in CONDITIONS}
+        for name in crops:
+            if name == GENUINE:
+                continue
+            cells = []
+            for condition, found in scores.items():
+                pair = (found[GENUINE], found[name])
+                labels = np.repeat([REAL, FAKE], [len(part) for part in pair])
+                both, groups = np.concatenate(pair), [*range(len(pair[0])), *range(len(pair[1]))]
+                low, high = bootstrap_interval(labels, both, groups, auc)
+                area, share = auc(labels, both), tpr_at_fpr(labels, both, 0.05)
+                cells.append(f"{area:.3f} ({low:.3f} to {high:.3f}), {share:.0%}")
+                if name not in seen:
+                    means[condition].append(area)
+            page.append(f"| {name} | {'yes' if name in seen else 'no'} | {' | '.join(cells)} |")
+        if any(means.values()):
+            line = " | ".join(f"**{np.mean(areas):.3f}**" for areas in means.values())
+            page.append(f"| mean AUC of those not in training | | {line} |")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("\n".join(page) + "\n")
