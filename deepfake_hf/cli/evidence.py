@@ -42,6 +42,7 @@ class EvidenceOptions:
     record: bool
     bundle: str | None
     seed: int
+    note: str
 
 
 def evidence_check(
@@ -70,6 +71,7 @@ def evidence_check(
     ] = False,
     bundle: Annotated[str | None, typer.Option(help="Weights: a folder or a Hub id; default: in the box.")] = None,
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+    note: Annotated[str, typer.Option(help="What the page says of this run.")] = "",
 ) -> None:
     """Take the evidence of a report on genuine and fake media: quantiles of the genuine, AUC on the fakes.
 
@@ -77,7 +79,7 @@ def evidence_check(
     usage.
     """
     options = EvidenceOptions(
-        crops, clips or [], synth or [], speech, recordings, limit, blends, every, out, record, bundle, seed
+        crops, clips or [], synth or [], speech, recordings, limit, blends, every, out, record, bundle, seed, note
     )
     with plain_errors():
         _run(options)
@@ -107,12 +109,12 @@ def _run(options: EvidenceOptions) -> None:
         held = {"curves": curves, "reference": reference, "measured": measured_of(samples, reference)}
         text = json.dumps(held, separators=(",", ":"), ensure_ascii=False).replace('},"', '},\n"') + "\n"
         (options.out / "reference.json").write_text(text, encoding="utf-8")
-        (options.out / "evidence.md").write_text(to_markdown(held), encoding="utf-8")
+        (options.out / "evidence.md").write_text(to_markdown(held, options.note), encoding="utf-8")
         if options.record:
             REFERENCE.write_text(text, encoding="utf-8")
     except OSError as error:
         raise DataError(f"{options.out} cannot be written", str(error), "name another folder with --out") from error
-    typer.echo(to_markdown(held), nl=False)
+    typer.echo(to_markdown(held, options.note), nl=False)
 
 
 def _write_rows(path: Path, samples: Iterator[Sample]) -> None:

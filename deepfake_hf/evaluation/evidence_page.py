@@ -51,8 +51,8 @@ weights change.
 
 **Media.** *Crops*: DFDC. Quantiles from genuine crops of `train`, in classes of the face's width; the side of the fakes
 from the tenth of `train` set aside; figures on `validation`. *Crops saved twice*: genuine validation crops against
-self-blends of them, both saved as JPEG once more. *Clips*: genuine clips of 3 s, their self-blends and landmark swaps,
-all through the same encoder; quantiles from other clips. Nearly all clips show GRID's speaker s1, the others five
+self-blends of them, both saved as JPEG once more. *Clips*: genuine clips of 3 s, written again by the encoder of
+the fakes, their self-blends and landmark swaps; quantiles from other clips as they are. Nearly all clips show GRID's speaker s1, the others five
 people of LivePortrait's inputs: intervals draw clips, so they say nothing about other people, and a report on another
 person is compared with one speaker's stillness. *Speech*: LibriSpeech stretches of 3 s against their copies by nine
 vocoders (intervals draw speakers; copies have the pauses and the rate of the genuine). *Recordings*: whole LibriSpeech
@@ -74,16 +74,17 @@ eye is near 0. So a dip to 0.9 of the running median counts as a blink, and smal
 """
 
 
-def to_markdown(held: Mapping[str, Any]) -> str:
+def to_markdown(held: Mapping[str, Any], note: str = "") -> str:
     """The page.
 
     Args:
         held: ``reference``, ``curves`` and ``measured`` as in ``reference.json``.
+        note: What there is to know of this run.
     """
-    parts = [_INTRO]
+    parts = [_INTRO, f"\n**This run.** {note}\n" if note else ""]
     for group, measures in GROUPS.items():
         rows = [line for measure in measures for line in _lines(measure, held["measured"].get(measure.name))]
-        parts.append(f"\n## {group}\n")
+        parts.append(f"\n## {group}\n\n")
         head = "| measure | fakes are | fakes | AUC (95 %) | n genuine / fake | beyond: genuine / fakes | shown as |"
         parts.append("\n".join([head, "| --- | --- | --- | --- | --- | --- | --- |", *rows]) + "\n")
         refs = [line for measure in measures for line in _quantiles(measure, held["reference"].get(measure.name))]
