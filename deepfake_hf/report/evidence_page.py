@@ -51,14 +51,14 @@ def evidence_sections(
     sections = []
     for title, kinds in groups:
         own = [item for item in findings if item.kind in kinds]
-        if not own:
+        ready = tuple(picture for kind in kinds for picture in (drawn or {}).get(kind, ()))
+        if not own and not ready:
             continue
-        pictures = tuple(_picture(plot, widths_in) for plot in plots if plot.kind in kinds)
-        pictures += tuple(picture for kind in kinds for picture in (drawn or {}).get(kind, ()))
+        pictures = (*(_picture(plot, widths_in) for plot in plots if plot.kind in kinds), *ready)
         if "sound" in kinds and sound is not None:
             pictures = (_spectrogram(result, sound, widths_in), *pictures)
         text = " ".join(filter(None, (_TEXT.get(title), _NO_WEIGHT)))
-        sections.append(Section(title, (text,), tables=_tables(own), pictures=pictures))
+        sections.append(Section(title, (text,), tables=_tables(own) if own else (), pictures=pictures))
     return sections
 
 

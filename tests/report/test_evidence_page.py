@@ -58,7 +58,7 @@ def test_suspicious_seconds_are_marked_in_the_mel_spectrogram() -> None:
     axes = sound_figure(SOUND, [(2.0, 3.5)], 10.0).axes[0]
     assert axes.get_xlim() == (1.0, 6.0) and axes.get_xlabel() == "seconds" and axes.get_ylabel() == "kHz"
     bars = [line for line in axes.lines if list(line.get_xdata()) == [2.0, 3.5]]
-    assert len(bars) == 1 and sound_figure(SOUND, [], 4.2).axes[0].lines == []
+    assert len(bars) == 1 and not sound_figure(SOUND, [], 4.2).axes[0].lines
     result = dataclasses.replace(case().result, segments=(Segment(2.0, 3.5, "speech", None, 0.9),))
     [section] = evidence_sections(result, FINDINGS[:1], (), SOUND, (10.0, 4.2))
     marked = section.pictures[0].figure.axes[0].lines
