@@ -52,7 +52,8 @@ weights change.
 **Media.** *Crops*: DFDC. Quantiles from genuine crops of `train`, in classes of the face's width; the side of the fakes
 from the tenth of `train` set aside; figures on `validation`. *Crops saved twice*: genuine validation crops against
 self-blends of them, both saved as JPEG once more. *Clips*: genuine clips of 3 s, written again by the encoder of
-the fakes, their self-blends and landmark swaps; quantiles from other clips as they are. Nearly all clips show GRID's speaker s1, the others five
+the fakes, their self-blends and landmark swaps; quantiles from other clips as they are. Nearly
+all clips show GRID's speaker s1, the others five
 people of LivePortrait's inputs: intervals draw clips, so they say nothing about other people, and a report on another
 person is compared with one speaker's stillness. *Speech*: LibriSpeech stretches of 3 s against their copies by nine
 vocoders (intervals draw speakers; copies have the pauses and the rate of the genuine). *Recordings*: whole LibriSpeech
