@@ -100,11 +100,13 @@ def _margins(folder: Path, rows: list[FaceRow], degraded: bool = False) -> NDArr
 
 
 def _recipe(run: Path) -> str:
-    """The run's settings in one line, after those of the run that it started from, and how far each came."""
+    """The run's settings in one line, after those of the run that it started from, and how far each came; of a mean of
+    runs their names."""
     if (run / AVERAGE).is_file():
         facts = json.loads((run / AVERAGE).read_text())
         parts = zip(facts["shares"], facts["models"], strict=True)
-        return "The mean of " + " and of ".join(f"{share:g} x ({_recipe(Path(m).parent)})" for share, m in parts)
+        named = " and ".join(f"{share:g} x {Path(model).parent.name}" for share, model in parts)
+        return f"the weights are the mean {named}; the runs with every setting: docs/training.md"
     settings = settings_of(run)
     last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
     fixed = ("data", "out", "start_from", "data.path", "data.source", "then")
