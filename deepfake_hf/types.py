@@ -56,8 +56,9 @@ class Strength(StrEnum):
 class Finding:
     """One piece of evidence beside the verdict, which it never changes.
 
-    ``kind`` is ``container``, ``provenance`` or ``compression``; ``finding`` and ``strength`` are None where there is
-    no answer, and ``abstained`` then says why. ``facts`` are pairs of name and value, as the file has them.
+    ``kind`` is ``container``, ``provenance``, ``compression``, ``spatial``, ``temporal``, ``frequency`` or ``sound``.
+    ``finding`` is None where there is no answer, and ``abstained`` then says why. A finding whose ``strength`` is None
+    is shown as a fact: it has not been found to tell fakes from genuine media. ``facts`` are pairs of name and value.
     """
 
     kind: str
@@ -68,6 +69,47 @@ class Finding:
     does_not_mean: str
     abstained: str | None = None
     facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class PlotLine:
+    """One line of a :class:`Plot`: ``x`` and ``y`` float64 (N,), NaN where it breaks."""
+
+    label: str
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What is drawn beside findings of one kind.
+
+    ``band`` is the range of genuine media, ``x``, ``low`` and ``high`` float64 (N,) each; ``band_label`` says whose.
+    ``spans`` are marked stretches of the x axis; ``ticks`` names places on it.
+    """
+
+    name: str
+    kind: str
+    title: str
+    caption: str
+    x_label: str
+    y_label: str
+    lines: tuple[PlotLine, ...]
+    band: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None = None
+    band_label: str = ""
+    spans: tuple[tuple[float, float], ...] = ()
+    ticks: tuple[tuple[float, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class SoundPicture:
+    """A mel spectrogram: ``level_db`` float32 (bands, T) under the loudest, the bands evenly in mel from 0 to
+    ``top_hz``; column i begins at ``start_s + i * step_s``."""
+
+    level_db: NDArray[np.float32]
+    start_s: float
+    step_s: float
+    top_hz: float
 
 
 @dataclass(frozen=True)

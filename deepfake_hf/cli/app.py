@@ -10,6 +10,7 @@ import typer
 from deepfake_hf._version import __version__
 from deepfake_hf.cli.data import app as data_app
 from deepfake_hf.cli.evaluation import calibrate, evaluate
+from deepfake_hf.cli.evidence import evidence_check
 from deepfake_hf.cli.export import app as export_app
 from deepfake_hf.cli.gallery import gallery
 from deepfake_hf.cli.hub import app as hub_app
@@ -41,6 +42,7 @@ app.command()(annotate)
 app.command()(live)
 app.command()(gallery)
 app.command()(maps_check)
+app.command()(evidence_check)
 app.command()(sync_check)
 app.command()(space)
 

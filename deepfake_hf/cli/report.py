@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deepfake_hf.detector import Detector
-    from deepfake_hf.evidence.frequency import FaceSpectra
+    from deepfake_hf.evidence.gather import Evidence
     from deepfake_hf.report.detection_page import Case
     from deepfake_hf.report.maps_page import CaseMaps
     from deepfake_hf.report.page import Thumbnails
@@ -33,14 +33,14 @@ _NOT_SETTINGS: Final = ("jsonl", "quiet")
 
 @dataclass(frozen=True)
 class Examined:
-    """One run: the detector, its result under the file's own name, the evidence, the record and what is drawn."""
+    """One run: the detector, its result under the file's own name, all findings, the record and what is drawn."""
 
     detector: Detector
     result: DetectionResult
     findings: tuple[Finding, ...]
     record: dict[str, Any]
     thumbnails: tuple[Thumbnails, ...]
-    spectra: FaceSpectra
+    evidence: Evidence
     sync: SyncCurve | None
     maps: CaseMaps | None
 
@@ -90,7 +90,7 @@ def examine(
         options: As ``detect`` takes them.
         report: Progress, as ``Detector.detect`` takes it.
         threads: Of torch; None leaves them. The last digits of a score can depend on their number.
-        pictures: Go through the file once more for thumbnails and the spectrum of faces.
+        pictures: Go through the file once more for thumbnails.
         maps: Also make heat maps; only with ``pictures``.
         detector: One that is loaded already; None loads what the options name.
         found: Called with the result as soon as it stands, before the evidence is gathered.
@@ -100,8 +100,8 @@ def examine(
     from deepfake_hf.cli.case_maps import FaceMapper, MapCollector, case_maps
     from deepfake_hf.cli.lip_sync import lip_sync_evidence
     from deepfake_hf.detector import default_rate
-    from deepfake_hf.evidence.frequency import FaceSpectra
-    from deepfake_hf.evidence.gather import gather
+    from deepfake_hf.evidence.gather import gather, gather_media
+    from deepfake_hf.inference.landmarks import LandmarkFinder
     from deepfake_hf.inference.versions import machine
     from deepfake_hf.media import AtRate
     from deepfake_hf.report.record import make_record, named
@@ -114,17 +114,16 @@ def examine(
     result = named(raw, str(file), file.name)
     if found is not None:
         found(result)
-    spectra = FaceSpectra()
     sampling = options.sampling() or AtRate(default_rate(result.duration_s))
     mapper = MapCollector(FaceMapper(detector), result, options.threshold) if maps and pictures else None
-    looks: list[Look] = [lambda rgb, box, track, _: spectra.add(rgb, box, track)]
-    if mapper is not None:
-        looks.append(mapper.add)
+    looks: list[Look] = [mapper.add] if mapper else []
     thumbnails = track_thumbnails(file, result, sampling, options.limits(), looks) if pictures else ()
     mapped = case_maps(file, result, detector, mapper, options.limits()) if mapper else None
-    faces = spectra.finding()
+    folder = detector.bundle.landmarks
+    finder = LandmarkFinder(folder, detector.device) if folder else None
+    evidence = gather_media(file, result, finder.find if finder else None, options.limits())
     lips, sync = lip_sync_evidence(file, detector, result, options.limits())
-    findings = (*gather(file, options.limits()), *filter(None, (faces, lips)))
+    findings = (*gather(file, options.limits()), *evidence.findings, *filter(None, (lips,)))
     settings = {key: value for key, value in asdict(options).items() if key not in _NOT_SETTINGS}
     settings |= {"device": str(detector.device), "face_detector": FACE_DETECTOR, "seed": SEED}
     record = make_record(
@@ -136,7 +135,7 @@ def examine(
         environment={"versions": result.versions, "machine": machine(str(detector.device))},
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return Examined(detector, result, findings, record, thumbnails, spectra, sync, mapped)
+    return Examined(detector, result, findings, record, thumbnails, evidence, sync, mapped)
 
 
 def write_case(out: Path, examined: Examined) -> None:
@@ -160,7 +159,8 @@ def case_of(examined: Examined) -> Case:
         examined.thumbnails,
         bundle.calibrations,
         _figures(bundle.path),
-        examined.spectra.curves(),
+        examined.evidence.plots,
+        examined.evidence.sound,
         examined.sync,
         examined.maps,
     )

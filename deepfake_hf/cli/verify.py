@@ -17,7 +17,7 @@ from deepfake_hf.errors import UsageError
 NOT_REPRODUCED: Final = 1
 _OPTIONS: Final = ("threshold", "every", "fps", "frames", "device", "runtime", "bundle", "max_minutes")
 # Findings whose answer may change with the day (certificates run out) are no part of the replay.
-_REPLAYED_KINDS: Final = ("container", "compression", "lip_sync")
+_REPLAYED_KINDS: Final = ("container", "compression", "lip_sync", "spatial", "temporal", "frequency", "sound")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,9 @@ def compare(record: Mapping[str, Any], again: Examined) -> list[Check]:
         [item for item in held["findings"] if item.get("kind") in _REPLAYED_KINDS] for held in (record, again.record)
     ]
     same = findings[0] == findings[1]
-    told = f"{len(findings[0])} on container, compression and lip sync, " + ("the same" if same else "not the same")
+    changed_in = sorted({str(item.get("title")) for one, other in (findings, findings[::-1]) for item in one
+                         if item not in other})  # fmt: skip
+    told = f"{len(findings[0])}, the same" if same else f"these differ: {', '.join(changed_in)}"
     return [
         Check("surroundings", True, "; ".join(changed) if changed else "the same versions and machine"),
         answer,

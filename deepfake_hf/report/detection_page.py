@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from deepfake_hf.report.evidence_page import evidence_sections
 from deepfake_hf.report.figures import timeline_figure
 from deepfake_hf.report.maps_page import CaseMaps, maps_sections
 from deepfake_hf.report.page import Banner, Card, Picture, Section, Table, Thumbnails
-from deepfake_hf.report.score_figures import rarity_figure, score_figure, spectrum_figure
+from deepfake_hf.report.score_figures import rarity_figure, score_figure
 from deepfake_hf.report.sync_figure import CAPTION, sync_figure
 from deepfake_hf.report.words import MEANING, POINTS, STATUS, WORDS, limits_text, score_text, sentence
 from deepfake_hf.scoring.calibration import margin_of
 from deepfake_hf.scoring.decision import BranchCalibration
-from deepfake_hf.types import DetectionResult, Finding, MediaKind, Segment, SyncCurve, TrackResult, Verdict
+from deepfake_hf.types import (
+    DetectionResult,
+    Finding,
+    MediaKind,
+    Plot,
+    Segment,
+    SoundPicture,
+    SyncCurve,
+    TrackResult,
+    Verdict,
+)
 
 BROAD_IN: Final = 10.0
 NARROW_IN: Final = 4.2
@@ -45,7 +53,8 @@ class Case:
         thumbnails: Of the tracks.
         calibrations: By branch; empty for a model that nobody has calibrated.
         figures: By branch what was measured of these weights (``figures.json``); may be empty.
-        spectra: By track, cycles per pixel and dB of its faces, each float64 (N,); may be empty.
+        plots: Drawn beside the findings of their kind.
+        sound: Its mel spectrogram.
         sync: Of lips and sound; None where there was nothing to compare.
         maps: Heat maps; None where none were asked for.
     """
@@ -56,7 +65,8 @@ class Case:
     thumbnails: tuple[Thumbnails, ...]
     calibrations: Mapping[str, BranchCalibration]
     figures: Mapping[str, Any]
-    spectra: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
+    plots: tuple[Plot, ...] = ()
+    sound: SoundPicture | None = None
     sync: SyncCurve | None = None
     maps: CaseMaps | None = None
 
@@ -84,7 +94,10 @@ def sections_of(case: Case) -> tuple[Section, ...]:
     """All parts of the page, in order."""
     parts = [_summary(case), _blind_spots(case.result), _time(case), _stretches(case.result), _people(case)]
     parts += maps_sections(case.maps, (BROAD_IN, NARROW_IN))
-    parts += [_findings(case), _calibration(case), _record(case)]
+    lips = () if case.sync is None else (Picture("sync", sync_figure(case.sync), "Lips and sound", CAPTION),)
+    drawn = {"lip_sync": lips}
+    parts += evidence_sections(case.result, case.findings, case.plots, case.sound, (BROAD_IN, NARROW_IN), drawn)
+    parts += [_calibration(case), _record(case)]
     return tuple(part for part in parts if part is not None)
 
 
@@ -227,36 +240,6 @@ def _track_row(track: TrackResult, still: bool) -> tuple[str, ...]:
         score_text(track.p_fake),
         f"{_reading(track.verdict, track.status)}\n{track.reason}",
     )
-
-
-def _findings(case: Case) -> Section | None:
-    findings = case.findings
-    if not findings:
-        return None
-    rows = []
-    for item in findings:
-        if item.finding is None:
-            rows.append((item.title, f"No answer\n{sentence(item.abstained or '')}", "", ""))
-        else:
-            strength = item.strength.value if item.strength else "neutral"
-            rows.append((item.title, f"{sentence(item.finding)}\nStrength: {strength}", item.means, item.does_not_mean))
-    head = ("Evidence", "Finding", "What it means", "What it does not mean")
-    facts = [
-        ("" if place else item.title, f"{name}: {value}")
-        for item in findings
-        for place, (name, value) in enumerate(item.facts)
-    ]
-    tables = [Table(head, tuple(rows), words=True)]
-    if facts:
-        tables.append(Table(("Evidence", "As it stands in the file"), tuple(facts), "Facts", words=True))
-    text = ("What the file says about its own making, and how its faces are drawn. None of it weighs in the verdict.",)
-    pictures: tuple[Picture, ...] = ()
-    if case.spectra:
-        caption = "Mean over the frames shown as thumbnails, all directions together, at the frame's own resolution."
-        pictures = (Picture("spectrum", spectrum_figure(case.spectra), "Spectrum of faces", caption),)
-    if case.sync is not None:
-        pictures += (Picture("sync", sync_figure(case.sync), "Lips and sound", CAPTION),)
-    return Section("Other evidence", text, tables=tuple(tables), pictures=pictures)
 
 
 def _calibration(case: Case) -> Section | None:

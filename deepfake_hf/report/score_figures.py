@@ -1,11 +1,10 @@
-"""Where a score lies: on the scale with its limits, and among genuine media; and the spectrum of faces."""
+"""Where a score lies: on the scale with its limits, and among genuine media."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepfake_hf.report.style import LIGHT, new_figure, plain_axes
 from deepfake_hf.report.words import score_text
@@ -14,8 +13,6 @@ from deepfake_hf.scoring.decision import BranchCalibration
 from deepfake_hf.types import OperatingBand
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from matplotlib.figure import Figure
 
 _P: Final = LIGHT
@@ -96,18 +93,4 @@ def rarity_figure(calibration: BranchCalibration, p_fake: float | None, called: 
     axes.set_yticks(_SHARES, [f"{share:g}" for share in _SHARES])
     axes.minorticks_off()
     axes.set_xlim(0, 1)
-    return figure
-
-
-def spectrum_figure(curves: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Figure:
-    """Args: curves: by track, cycles per pixel and dB, each (N,); the first four are drawn."""
-    figure = new_figure(4.4, 3.0)
-    axes = figure.subplots()
-    plain_axes(axes, _P, "cycles per pixel", "mean power (dB)")
-    for row, (track, (at, level)) in enumerate(list(curves.items())[:4]):
-        dash = ("-", "--", ":", "-.")[row]
-        axes.plot(at, level, dash, color=_P.lines[row], linewidth=1.6, label=f"face {track}")
-    axes.set_xlim(0, 0.5)
-    if len(curves) > 1:
-        axes.legend(frameon=False, fontsize=9, labelcolor=_P.ink)
     return figure
