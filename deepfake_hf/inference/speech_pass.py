@@ -22,11 +22,11 @@ MAX_SEAM_S = 0.1
 
 @lru_cache(maxsize=1)
 def _gate_model() -> Any:
+    threads = torch.get_num_threads()
     from silero_vad import load_silero_vad
 
-    threads = torch.get_num_threads()
     model = load_silero_vad()
-    torch.set_num_threads(threads)  # the package sets one thread for the whole process
+    torch.set_num_threads(threads)  # the package's import sets one thread for the whole process
     return model
 
 

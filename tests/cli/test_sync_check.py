@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from deepfake_hf.media import Limits, write_audio, write_video
 from deepfake_hf.models.configuration_syncnet import SyncNetConfig
 from deepfake_hf.models.modeling_syncnet import SyncNetModel
 from deepfake_hf.processing.feature_extraction_lip_sync import LipSyncFeatureExtractor
+from deepfake_hf.report.record import digest_of
 from deepfake_hf.synthesis.astronaut import astronaut_rgb
 from deepfake_hf.synthesis.virtual_camera import VirtualCamera, film
 from deepfake_hf.types import AudioTrack, DetectionResult, MediaKind, Status, TrackResult
@@ -134,6 +136,13 @@ def test_what_cannot_be_compared_says_why(home: Path) -> None:
     assert lip_sync_evidence(home / "0.mp4", detector, result(kind=MediaKind.AUDIO), Limits()) == (None, None)
 
 
+def write_again(record: Path, content: dict[str, Any]) -> Path:
+    """An edited report with a fitting digest: only running it again can find the edit."""
+    path = record.with_name("edited.json")
+    path.write_text(json.dumps({**content, "digest": digest_of(content)}))
+    return path
+
+
 def test_verify_holds_a_report_to_its_lip_sync_finding(home: Path, tmp_path: Path, all_speech: None) -> None:
     record, clip = tmp_path / "a.json", str(home / "0.mp4")
     same = ["--bundle", str(home / "bundle"), "--quiet"]
@@ -145,7 +154,12 @@ def test_verify_holds_a_report_to_its_lip_sync_finding(home: Path, tmp_path: Pat
     held = [item for item in json.loads(record.read_text())["findings"] if item["kind"] == "lip_sync"]
     assert len(held) == 1 and dict(held[0]["facts"])["p"].startswith("0.")
     done = runner.invoke(app, ["verify", str(record), clip])
-    assert done.exit_code == 0 and "lip sync, the same" in done.output
+    assert done.exit_code == 0 and ", the same" in done.output.split("findings: ")[1], done.output
+    told = json.loads(record.read_text())
+    next(item for item in told["findings"] if item["kind"] == "lip_sync")["finding"] = "another"
+    again = write_again(record, told)
+    done = runner.invoke(app, ["verify", str(again), clip])
+    assert done.exit_code == 1 and "these differ: Lips and sound" in done.output, done.output
 
 
 def test_a_run_is_published_at_half_its_size(tmp_path: Path) -> None:
