@@ -105,6 +105,8 @@ class FakeBundle:
 
     label, sha256, path = "tiny trained sha256:0123", "ab" * 32, Path("/nowhere")
     calibrations: dict[str, Any] = {}
+    landmarks: Path | None = None
+    lip_sync: Path | None = None
 
 
 def served(answer: DetectionResult | Exception, **limits: Any) -> tuple[Engine, FakeDetector]:
