@@ -12,22 +12,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors import SafetensorError
 
 from deepfake_hf.errors import BundleError, MediaError, UnsupportedMediaError, UsageError
 from deepfake_hf.faces import FaceDetector, detect_in_picture, load_face_detector
+from deepfake_hf.hub.branches import load_branches
 from deepfake_hf.hub.bundle import Bundle, find_folder, open_bundle
-from deepfake_hf.hub.onnx_files import exportable, graph_of
 from deepfake_hf.hub.third_party import is_third_party, open_third_party
-from deepfake_hf.inference.branch import CropScorer, FrameBranch, SoundScorer, SpeechBranch, choose_device
+from deepfake_hf.inference.branch import choose_device
 from deepfake_hf.inference.conclude import Concluder, Observation
 from deepfake_hf.inference.faces_pass import FacesPass
-from deepfake_hf.inference.landmarks import LandmarkFinder
 from deepfake_hf.inference.live import LiveWatch
-from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.inference.session import LiveSession
 from deepfake_hf.inference.speech_pass import SpeechPass
-from deepfake_hf.inference.third_party import ThirdPartyImages, ThirdPartySounds
 from deepfake_hf.media import (
     AtRate,
     EveryNth,
@@ -72,18 +68,9 @@ class Detector:
     ) -> None:
         self.bundle, self.device, self.limits = bundle, device, limits
         self.face_detector = faces
-        try:
-            graphs = _load_graphs(bundle, device, runtime)
-            self.face_branch, self.speech_branch = _load_branches(bundle, device, graphs)
-            self._landmarks = LandmarkFinder(bundle.path / "landmarks", device) if bundle.landmarks else None
-        except (ValueError, OSError, RuntimeError, SafetensorError) as error:
-            raise BundleError(
-                f"the weights in {bundle.path} cannot be loaded",
-                str(error).rstrip("."),
-                "fetch or build the bundle again",
-            ) from error
-        ran = ", ".join(f"{branch} {graph.facts['numbers']}" for branch, graph in graphs.items())
-        self._concluder = Concluder(bundle.calibrations, f"{bundle.label} onnx ({ran})" if ran else bundle.label)
+        loaded = load_branches(bundle, device, runtime)
+        self.face_branch, self.speech_branch, self._landmarks = loaded.face, loaded.speech, loaded.landmarks
+        self._concluder = Concluder(bundle.calibrations, loaded.label)
 
     @classmethod
     def from_pretrained(
@@ -336,37 +323,6 @@ class Detector:
         else:
             seen.speech = speech
         seen.timings["speech_s"] = time.perf_counter() - started
-
-
-def _load_graphs(bundle: Bundle, device: torch.device, runtime: str) -> dict[str, OnnxModel]:
-    """By branch; none for the runtime torch."""
-    if runtime == "torch":
-        return {}
-    if runtime != "onnx":
-        raise UsageError(f"runtime {runtime!r}", "it is unknown", "say torch or onnx")
-    if bundle.meaning is not None:
-        raise UsageError("runtime onnx", f"{bundle.path} is a third party's model", "run it with torch")
-    if device.type != "cpu":
-        raise UsageError(f"runtime onnx on {device}", "it runs on the CPU only", "leave the device out, or use torch")
-    return {branch: graph_of(bundle.path / branch) for branch in exportable(bundle.branches)}
-
-
-def _load_branches(
-    bundle: Bundle, device: torch.device, graphs: dict[str, OnnxModel]
-) -> tuple[CropScorer | None, SoundScorer | None]:
-    face: CropScorer | None = None
-    speech: SoundScorer | None = None
-    if bundle.meaning is not None:
-        if "face" in bundle.branches:
-            face = ThirdPartyImages(bundle.path, bundle.meaning, device)
-        else:
-            speech = ThirdPartySounds(bundle.path, bundle.meaning, device)
-        return face, speech
-    if "face" in bundle.branches:
-        face = FrameBranch(bundle.path / "face", device, graphs.get("face"))
-    if "speech" in bundle.branches:
-        speech = SpeechBranch(bundle.path / "speech", device, graphs.get("speech"))
-    return face, speech
 
 
 def _need_two_seconds(path: Path, decoded_until_s: float, damage: str) -> None:

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from html import escape
-from pathlib import Path
 from typing import Any, Final
 
 from deepfake_hf import Detector
 from deepfake_hf.cli.report import Examined
 from deepfake_hf.evaluation.selective import predictive_value
+from deepfake_hf.hub.card import read_figures
 from deepfake_hf.report.detection_page import deciding_branch
 from deepfake_hf.types import Verdict
 
 _NAMES: Final = {"face": "Faces", "speech": "Sound"}
 _STORED: Final = ("fpr1", "fpr5")
-
-
-def figures_of(folder: Path) -> Mapping[str, Any]:
-    """``figures.json`` of a bundle; empty where it has none."""
-    try:
-        found = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def worth(figures: Mapping[str, Any], point: str, prevalence: float) -> float | None:
@@ -45,7 +35,7 @@ def prevalence_words(examined: Examined, prevalence: float) -> str | None:
     branch = deciding_branch(result)
     if result.verdict is not Verdict.FAKE or branch is None or result.band is None:
         return None
-    right = worth(figures_of(examined.detector.bundle.path).get(branch) or {}, result.band.name, prevalence)
+    right = worth(read_figures(examined.detector.bundle).get(branch) or {}, result.band.name, prevalence)
     if right is None:
         return None
     return (
@@ -56,7 +46,7 @@ def prevalence_words(examined: Examined, prevalence: float) -> str | None:
 
 def figures_table(detector: Detector, point: str, prevalence: float) -> str:
     """By branch: how well it separates, its limits, and what the word fake is worth."""
-    measured = figures_of(detector.bundle.path)
+    measured = read_figures(detector.bundle)
     columns: dict[str, list[str]] = {}
     for name, limits in detector.operating_points().items():
         own = measured.get(name) or {}

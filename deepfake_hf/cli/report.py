@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,6 +147,7 @@ def write_case(out: Path, examined: Examined) -> None:
 
 def case_of(examined: Examined) -> Case:
     """What a page shows of a run."""
+    from deepfake_hf.hub.card import read_figures
     from deepfake_hf.report.detection_page import Case
 
     bundle = examined.detector.bundle
@@ -158,18 +157,9 @@ def case_of(examined: Examined) -> Case:
         examined.findings,
         examined.thumbnails,
         bundle.calibrations,
-        _figures(bundle.path),
+        read_figures(bundle),
         examined.evidence.plots,
         examined.evidence.sound,
         examined.sync,
         examined.maps,
     )
-
-
-def _figures(folder: Path) -> Mapping[str, Any]:
-    """What was measured of a bundle, where it brings that along."""
-    try:
-        found = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

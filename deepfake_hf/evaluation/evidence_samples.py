@@ -125,9 +125,9 @@ def clip_samples(clips: Iterable[LabelledClip], detector: Any, find: FindPoints)
         values |= {reading.measure.name: reading.value for reading in own}
         bracket = next((reading.bracket for reading in own if reading.bracket), "")
         curves = {
-            spectrum.name: [round(float(v), 3) for v in walk.spectra.curves(spectrum)[track][1]]
+            spectrum.name: [round(float(v), 3) for v in drawn[track][1]]
             for spectrum in SPECTRA
-            if track in walk.spectra.curves(spectrum)
+            if track in (drawn := walk.spectra.curves(spectrum))
         }
         yield Sample(clip.part, clip.family, clip.label, clip.source, clip.fakes, bracket, values, curves)
 

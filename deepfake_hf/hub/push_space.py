@@ -9,15 +9,13 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
 from deepfake_hf.errors import BundleError, UsageError
-from deepfake_hf.hub.push import xet_or_lfs
+from deepfake_hf.hub.upload import upload_folder
 
 LOCK: Final = "requirements.lock"
 ROOT_FILES: Final = ("README.md", "packages.txt")  # a Space reads these at its root
 PATTERNS: Final = ["README.md", "requirements.txt", "packages.txt", "space/**", "*.whl"]
+_REPLACED: Final = ("*.whl", "space/**")
 
 
 def stage_space(checkout: Path, out: Path) -> Path:
@@ -85,33 +83,10 @@ def push_space(folder: Path, repository: str, *, private: bool, token: str | Non
         BundleError: The Hub refuses or is not reached, or the Space has another visibility.
         UsageError: The name cannot be one.
     """
-    api = HfApi(token=token)
-    try:
-        api.create_repo(repository, repo_type="space", space_sdk="gradio", private=private, exist_ok=True)
-        if bool(api.space_info(repository).private) != private:
-            raise BundleError(
-                f"{repository} is {'public' if private else 'private'}",
-                f"a push to a {'private' if private else 'public'} Space was asked for",
-                "change its visibility on the Hub, or push with the other option",
-            )
-        return xet_or_lfs(
-            lambda: str(
-                api.upload_folder(
-                    repo_id=repository, repo_type="space", folder_path=folder, allow_patterns=PATTERNS,
-                    delete_patterns=["*.whl", "space/**"], commit_message="Deploy the page",
-                ).commit_url
-            )
-        )  # fmt: skip
-    except HFValidationError as error:
-        raise UsageError(f"the Space {repository!r}", str(error).rstrip("."), "name it owner/name") from None
-    except (HfHubHTTPError, OSError, RuntimeError, ValueError) as error:
-        cause = error.__cause__ or error
-        words = " ".join(str(cause).split()) or "no reason was given"
-        raise BundleError(
-            f"the push to {repository} did not come to its end",
-            f"{type(cause).__name__}: {words.rstrip('.')}",
-            "check network, name and token, and push again",
-        ) from error
+    return upload_folder(
+        folder, repository, kind="space", private=private, patterns=PATTERNS, replaces=_REPLACED, token=token,
+        message="Deploy the page",
+    )  # fmt: skip
 
 
 def _build(checkout: Path, out: Path) -> Path:

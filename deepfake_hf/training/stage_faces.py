@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor, normalised_crop
 from deepfake_hf.synthesis.reconstructor import built_in_reconstructors, find_reconstructor
 from deepfake_hf.training.attention_augmentation import guided_drop
@@ -188,14 +189,26 @@ def default_sizes(side: int) -> tuple[tuple[float, int], ...]:
 
 
 def score_rows(model: Any, rows: Sequence[FaceRow], size: int, processor: FaceImageProcessor) -> NDArray[np.float64]:
-    """The margin ``logit_fake`` of each crop at ``size`` pixels, float64 (N,)."""
+    """The margin ``logit_fake`` of each crop at ``size`` pixels, float64 (N,); bfloat16 on a CPU."""
+    model.eval()
+    with torch.autocast("cpu", torch.bfloat16, enabled=model.device.type == "cpu"):
+        return crop_margins(model, lambda place: rows[place].rgb(), len(rows), size, processor)
+
+
+def crop_margins(
+    model: Any, crop: Callable[[int], NDArray[np.uint8]], count: int, size: int, processor: FaceImageProcessor
+) -> NDArray[np.float64]:
+    """The margin ``logit_fake`` of each of ``count`` crops at ``size`` pixels, float64 (count,).
+
+    ``crop`` gives one of them by its place, uint8 (H, W, 3); few are held at a time.
+    """
     mean, std = processor.image_mean, processor.image_std
 
     def part(chosen: slice) -> NDArray[np.float64]:
-        pixels = torch.stack([normalised_crop(row.rgb(), size, size, mean, std) for row in rows[chosen]])
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=model.device.type == "cpu"):
+        places = range(*chosen.indices(count))
+        pixels = torch.stack([normalised_crop(crop(place), size, size, mean, std) for place in places])
+        with torch.inference_mode():
             logits = model(pixels.to(model.device, memory_format=torch.channels_last)).logits
-        return np.asarray((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
+        return np.asarray((logits[:, FAKE] - logits[:, REAL]).double().cpu().numpy())
 
-    model.eval()
-    return in_chunks(len(rows), _SCORED_AT_ONCE, part)
+    return in_chunks(count, _SCORED_AT_ONCE, part)

@@ -20,7 +20,6 @@ from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.media import h264_roundtrip
 from deepfake_hf.media.perturb_picture import recompress_jpeg, resize_factor
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
-from deepfake_hf.processing.image_processing_face import normalised_crop
 from deepfake_hf.synthesis.expression import expressions_of, to_shape
 from deepfake_hf.synthesis.face_swap import swap_face
 from deepfake_hf.synthesis.reconstruct import own_size, reconstruct_face, reconstruct_picture
@@ -29,7 +28,7 @@ from deepfake_hf.synthesis.reenact import Reenactment
 from deepfake_hf.synthesis.self_blend import self_blend
 from deepfake_hf.training.face_data import FaceRow, load_faces, reduced_crop
 from deepfake_hf.training.model_start import processor_of
-from deepfake_hf.training.stage import in_chunks
+from deepfake_hf.training.stage_faces import crop_margins
 
 Rgb = NDArray[np.uint8]
 Points = NDArray[np.float32]
@@ -45,7 +44,6 @@ CONDITIONS: Final[Mapping[str, Callable[[Rgb], Rgb]]] = {
 }
 _SCALE: Final = (0.55, 1.0)
 _MOVING: Final = (slice(17, 22), slice(22, 27), slice(36, 42), slice(42, 48), slice(48, 68))  # brows, eyes, mouth
-_AT_ONCE: Final = 32
 
 
 def makers() -> dict[str, Maker]:
@@ -116,17 +114,7 @@ def scorer(folder: Path) -> Callable[[Sequence[Rgb]], NDArray[np.float64]]:
     model.config.calibration, model.config.mirror_average = None, True
     processor, side = processor_of(folder), model.config.image_size
 
-    def margins(crops: Sequence[Rgb]) -> NDArray[np.float64]:
-        def part(chosen: slice) -> NDArray[np.float64]:
-            mean, std = processor.image_mean, processor.image_std
-            pixels = torch.stack([normalised_crop(rgb, side, side, mean, std) for rgb in crops[chosen]])
-            with torch.inference_mode():
-                logits = model(pixels).logits
-            return np.asarray((logits[:, FAKE] - logits[:, REAL]).double().numpy())
-
-        return in_chunks(len(crops), _AT_ONCE, part)
-
-    return margins
+    return lambda crops: crop_margins(model, crops.__getitem__, len(crops), side, processor)
 
 
 def write_unseen(
