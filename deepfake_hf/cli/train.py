@@ -196,6 +196,22 @@ def results(
 
 
 @app.command()
+def shortcuts(
+    speech: Annotated[Path, typer.Option(help="Genuine recordings.")] = Path("../shared/data/speech"),
+    cache: Annotated[Path, typer.Option(help="The twin cache.")] = Path("runs/speech_cache"),
+    bundle: Annotated[Path | None, typer.Option(help="Default: the weights in the box.")] = None,
+    out: Path = Path("docs/shortcuts.md"),
+) -> None:
+    """What the detector says of genuine speech that is disturbed, and of sound that is no speech, as a page."""
+    from deepfake_hf.detector import Detector
+    from deepfake_hf.training.shortcut_checks import write_shortcuts
+
+    with plain_errors():
+        write_shortcuts(Detector.from_pretrained(bundle), speech, cache, out)
+    typer.echo(f"wrote {out}")
+
+
+@app.command()
 def unseen(
     models: Annotated[list[Path], typer.Argument(help="Folders of frame models.")],
     faces: Annotated[Path, typer.Option("--data", help="Folder of the parquet shards.")] = Path("../shared/data/faces"),

@@ -16,6 +16,10 @@ from deepfake_hf.types import AudioTrack, DetectionResult, Frame, Status, Verdic
 
 Detect = Callable[[Path], DetectionResult]
 
+SETS_HEAD = (
+    "| set | files | verdicts | share scored | called fake | P(fake) 5 % / median / 95 % |\n|---|---|---|---|---|---|"
+)
+
 
 def join_clips(clips: Sequence[Path], seconds: float, out: Path, fps: float = 25.0) -> Path:
     """Join genuine clips of one size, pictures and sound, into one file of ``seconds``; clips repeat where too few.

@@ -39,6 +39,9 @@ class DetectorModel(PreTrainedModel):
                 )
         return (model, info) if wanted else model
 
+    def get_input_embeddings(self) -> None:
+        """None: pictures and sound have no table of embeddings. Accelerate asks before it shards by FSDP."""
+
     def wanted(self, output_hidden_states: bool | None, output_attentions: bool | None) -> tuple[bool, bool]:
         """Whether a call gives hidden states, and attention weights: as it says, or as the configuration says."""
         return (

@@ -113,6 +113,8 @@ class Run:
                 "parameters lie in pieces there",
                 "set them to 0 and {}, or train by DDP",
             )
+        if sharded:  # pieces are cut of contiguous weights only
+            stage.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.model, self.optimiser = accelerator.prepare(stage.model, optimiser)
         self.at = _Progress()
         if resume:
@@ -260,13 +262,15 @@ class Run:
 
     def _scores(self, model: PreTrainedModel, held: HeldOut) -> NDArray[np.float64]:
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
-        mine = list(range(rank, len(held.items), processes))
+        # as many on each, the last one twice where they do not come out even: sharded models call each other
+        rounds = -(-len(held.items) // processes)
+        mine = [min(rank + turn * processes, len(held.items) - 1) for turn in range(rounds)]
         step = max(self.at.step - 1, 0)
         values = self.stage.score(model, [held.items[i] for i in mine], step)
         pairs = list(zip(mine, values.tolist(), strict=True))
         if processes > 1:
             pairs = gather_object(pairs)
-        scores = np.array([value for _, value in sorted(pairs)])
+        scores = np.array([value for _, value in sorted(dict(pairs).items())])
         if not np.isfinite(scores).all():
             raise self._diverged(f"scores after step {self.at.step} are not finite")
         return scores

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deepfake_hf.detector import Detector
 from deepfake_hf.evaluation.whole_media import (
+    SETS_HEAD,
     auc_line,
     counts_text,
     file_rows,
@@ -19,9 +20,6 @@ from deepfake_hf.evaluation.whole_media import (
 from deepfake_hf.training.speech_data import read_clips
 from deepfake_hf.types import DetectionResult, Verdict
 
-_SETS_HEAD = (
-    "| set | files | verdicts | share scored | called fake | P(fake) 5 % / median / 95 % |\n|---|---|---|---|---|---|"
-)
 _FILES_HEAD = "| file | verdict | P(fake) | by branch | coverage |\n|---|---|---|---|---|"
 
 
@@ -60,7 +58,7 @@ def write_results(
         "method that was in no training run. None of these clips was used in training, calibration or thresholds, but "
         "false alarms on them led to training on degraded crops: they are no untouched test.",
         "## Sets",
-        _SETS_HEAD,
+        SETS_HEAD,
         set_row("talking, genuine", talking),
         set_row("GRID, genuine", grid),
         set_row("landmark face swaps of both", swapped),
@@ -68,7 +66,7 @@ def write_results(
         "",
         f"Genuine clips against swaps: {auc_line([*talking, *grid], swapped)}.",
         "## False alarms as the length grows",
-        _SETS_HEAD,
+        SETS_HEAD,
     ]
     grid_clips = sorted((video / "grid").glob("*.mp4"))
     for seconds, count in ((10, 12), (60, 4), (600, 1)):
