@@ -16,8 +16,9 @@ from .modeling_detector import DetectorModel
 class SpeechStatisticsForAudioClassification(DetectorModel):
     """Fixed statistics of a stretch of speech, how far genuine speech lies from them, and a linear head.
 
-    Everything that is learnt is one weight a statistic, so there is little to overfit: a generator that training never
-    saw is told apart better than by a net on spectrograms with 150 times the weights (docs/experiments).
+    Everything that is learnt is one weight a statistic, or two where the head is two-sided, so there is little to
+    overfit: a generator that training never saw is told apart better than by a net on spectrograms with many times the
+    weights (docs/experiments).
 
     Source: this project; the statistics are named in ``layers_speech_statistics``.
     """
@@ -112,5 +113,7 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
             raise ValueError("statistics have no attention weights: leave output_attentions out")
         raw = self.measure(input_values, attention_mask)
         found = self.standardise(raw)
-        loss, logits = self.answer(self.classifier(self.dropout(self.sides(found).to(self.classifier.weight.dtype))), labels)
+        loss, logits = self.answer(
+            self.classifier(self.dropout(self.sides(found).to(self.classifier.weight.dtype))), labels
+        )
         return SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=(raw, found) if wants_states else None)

@@ -95,7 +95,7 @@ def test_the_head_sees_what_the_configuration_says(soft: bool, two_sided: bool, 
         torch.testing.assert_close(logits, expected)
         shares = model.shares(raw)
     assert shares.shape == (1, layers.num_statistics()) and seen.shape[1] == model.classifier.in_features
-    bias = float(model.classifier.bias[1] - model.classifier.bias[0])
+    bias = float((model.classifier.bias[1] - model.classifier.bias[0]).detach())
     assert float(shares.sum()) + bias == pytest.approx(float(logits[0, 1] - logits[0, 0]), abs=1e-3)
     model.save_pretrained(tmp_path)
     again = SpeechStatisticsForAudioClassification.from_pretrained(tmp_path).eval()
