@@ -13,6 +13,10 @@ class SpeechStatisticsConfig(DetectorConfig):
     Args:
         sampling_rate: Of the clips, Hz; the statistics are made for 16,000.
         limit: Statistics are cut off at this many standard deviations of genuine speech.
+        soft: Bend them towards the limit (its hyperbolic tangent) in place of a sharp cut, so that the few that lie far
+            out weigh little more than the many that lie out a little.
+        two_sided: The head sees each statistic's distance from genuine speech as well, whichever way it lies: one
+            generator is too smooth where another is too rough.
         dropout: On the statistics, before the head.
         **kwargs: Of :class:`DetectorConfig` and of ``PretrainedConfig``.
 
@@ -26,6 +30,8 @@ class SpeechStatisticsConfig(DetectorConfig):
         self,
         sampling_rate: int = 16_000,
         limit: float = 5.0,
+        soft: bool = False,
+        two_sided: bool = False,
         dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
@@ -37,4 +43,6 @@ class SpeechStatisticsConfig(DetectorConfig):
             )
         self.sampling_rate = sampling_rate
         self.limit = limit
+        self.soft = soft
+        self.two_sided = two_sided
         self.dropout = dropout

@@ -16,8 +16,9 @@ from .modeling_detector import DetectorModel
 class SpeechStatisticsForAudioClassification(DetectorModel):
     """Fixed statistics of a stretch of speech, how far genuine speech lies from them, and a linear head.
 
-    Everything that is learnt is one weight a statistic, so there is little to overfit: a generator that training never
-    saw is told apart better than by a net on spectrograms with 150 times the weights (docs/experiments).
+    Everything that is learnt is one weight a statistic, or two where the head is two-sided, so there is little to
+    overfit: a generator that training never saw is told apart better than by a net on spectrograms with many times the
+    weights (docs/experiments).
 
     Source: this project; the statistics are named in ``layers_speech_statistics``.
     """
@@ -34,7 +35,7 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
         self.register_buffer("centre", torch.zeros(size))  # of genuine speech in training
         self.register_buffer("spread", torch.ones(size))
         self.dropout = nn.Dropout(config.dropout)
-        self.classifier = nn.Linear(size, 2)
+        self.classifier = nn.Linear(2 * size if config.two_sided else size, 2)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -66,9 +67,20 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
         return speech_statistics(input_values.float().masked_fill(~mask, 0.0), mask, self.config.sampling_rate)
 
     def standardise(self, statistics: torch.Tensor) -> torch.Tensor:
-        """Raw statistics float32 (B, D) in standard deviations of genuine speech, cut off at the limit."""
+        """Raw statistics float32 (B, D) in standard deviations of genuine speech, cut off or bent at the limit."""
         limit = self.config.limit
-        return ((statistics - self.centre.float()) / self.spread.float()).clamp(-limit, limit)
+        found = (statistics - self.centre.float()) / self.spread.float()
+        return limit * torch.tanh(found / limit) if self.config.soft else found.clamp(-limit, limit)
+
+    def sides(self, standard: torch.Tensor) -> torch.Tensor:
+        """What the head sees of standardised statistics (B, D): them, and behind them their sizes where two-sided."""
+        return torch.cat((standard, standard.abs()), dim=1) if self.config.two_sided else standard
+
+    def shares(self, statistics: torch.Tensor) -> torch.Tensor:
+        """What each raw statistic adds to the raw margin, before its bias: float64 (B, D)."""
+        weight = (self.classifier.weight[1] - self.classifier.weight[0]).double()
+        added = self.sides(self.standardise(statistics)).double() * weight
+        return added.unflatten(1, (-1, statistics.shape[1])).sum(1)
 
     @can_return_tuple
     def forward(
@@ -101,5 +113,7 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
             raise ValueError("statistics have no attention weights: leave output_attentions out")
         raw = self.measure(input_values, attention_mask)
         found = self.standardise(raw)
-        loss, logits = self.answer(self.classifier(self.dropout(found.to(self.classifier.weight.dtype))), labels)
+        loss, logits = self.answer(
+            self.classifier(self.dropout(self.sides(found).to(self.classifier.weight.dtype))), labels
+        )
         return SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=(raw, found) if wants_states else None)

@@ -91,7 +91,7 @@ AUDIO_PRESETS: Final[dict[str, Preset]] = {
     ),
     "lite_speech": Preset(
         kind="statistics",
-        config={"sampling_rate": 16_000},
+        config={"sampling_rate": 16_000, "limit": 1.5, "soft": True, "two_sided": True},
         processor={"sampling_rate": 16_000, "num_samples": 0},
         citation="this project; linear-frequency cepstra (Sahidullah et al. 2015), group delay and phase steps, "
         "envelopes, a linear head",

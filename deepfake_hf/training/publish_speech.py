@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from deepfake_hf.evaluation.metrics import summary
+from deepfake_hf.evaluation.bootstrap import bootstrap_interval
+from deepfake_hf.evaluation.metrics import expected_calibration_error, summary
 from deepfake_hf.inference.branch import SpeechBranch
 from deepfake_hf.inference.speech_pass import SpeechPass
 from deepfake_hf.labels import FAKE, REAL
@@ -70,6 +71,9 @@ def publish_speech(run: Path, left_out: Path, out: Path, speech: Path, cache: Pa
         "level": "utterance (speech of about 3.5 s), half of them through a random codec",
         "data": "LibriSpeech validation speakers and their copy-synthesis; generators seen in training",
         **summary(held.labels, p_fake, held.speakers, points),
+        # nine fakes to a genuine utterance here, and the calibrator is fitted for one to one
+        "ece_even": _even_error(held.labels, p_fake),
+        "ece_even_95": list(bootstrap_interval(held.labels, p_fake, held.speakers, _even_error)),
         "calibration": calibration,
         "operating_points": points,
         "set_aside": {
@@ -82,6 +86,10 @@ def publish_speech(run: Path, left_out: Path, out: Path, speech: Path, cache: Pa
     }
     (out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
     return null
+
+
+def _even_error(labels: ArrayLike, p_fake: ArrayLike) -> float:
+    return expected_calibration_error(labels, p_fake, even=True)
 
 
 def _unseen_genuine(branch_folder: Path, speech: Path, cache: Path) -> NDArray[np.float64]:

@@ -35,11 +35,14 @@ class FitRecipe:
     """``inverse_penalty`` is scikit-learn's C.
 
     ``coded_weight`` is what a row that went through a codec weighs beside a clean one: more finds more coded fakes and
-    fewer clean ones of generators left out. ``voices`` takes text-to-speech in.
+    fewer clean ones of generators left out. ``side_weight`` is how far the sizes of a two-sided model's statistics are
+    taken in before the penalty: the less, the dearer they are beside the statistics themselves. ``voices`` takes
+    text-to-speech in.
     """
 
     inverse_penalty: float = 0.004
     coded_weight: float = 0.1
+    side_weight: float = 0.5
     voices: bool = True
     max_iterations: int = 300
 
@@ -79,18 +82,21 @@ def fit_model(
     genuine = family == GENUINE
     if not genuine.any() or genuine.all():
         raise DataError("the speech detector can't be fitted", "genuine rows or fakes are missing", "finish the cache")
-    values = table.values[rows].astype(np.float64)
-    centre, spread = values[genuine].mean(0), values[genuine].std(0) + 1e-3
+    values = table.values[rows]
+    real = values[genuine].astype(np.float64)
     model = build_model(PRESET)
     assert isinstance(model, SpeechStatisticsForAudioClassification)
-    standard = np.clip((values - centre) / spread, -model.config.limit, model.config.limit)
-    fit = LogisticRegression(C=recipe.inverse_penalty, max_iter=recipe.max_iterations)
-    weights = row_weights(family) * np.where(table.coded[rows], recipe.coded_weight, 1.0)
-    fit.fit(standard.astype(np.float32), ~genuine, sample_weight=weights)
     with torch.no_grad():
-        model.centre.copy_(torch.from_numpy(centre))
-        model.spread.copy_(torch.from_numpy(spread))
+        model.centre.copy_(torch.from_numpy(real.mean(0)))
+        model.spread.copy_(torch.from_numpy(real.std(0) + 1e-3))
+        seen = model.sides(model.standardise(torch.from_numpy(values))).numpy()
+        size = values.shape[1]
+        seen[:, size:] *= recipe.side_weight
+        fit = LogisticRegression(C=recipe.inverse_penalty, max_iter=recipe.max_iterations)
+        weights = row_weights(family) * np.where(table.coded[rows], recipe.coded_weight, 1.0)
+        fit.fit(seen, ~genuine, sample_weight=weights)
         weight, bias = torch.from_numpy(fit.coef_[0]), float(fit.intercept_[0])
+        weight[size:] *= recipe.side_weight
         for label, sign in ((REAL, -0.5), (FAKE, 0.5)):
             model.classifier.weight[label] = sign * weight
             model.classifier.bias[label] = sign * bias
@@ -155,5 +161,5 @@ def fit_each_left_out(cache_dir: str | Path, out_dir: str | Path, recipe: FitRec
 
 def _margins(model: SpeechStatisticsForAudioClassification, values: NDArray[np.float32]) -> NDArray[np.float64]:
     with torch.inference_mode():
-        logits = model.classifier(model.standardise(torch.from_numpy(values)))
+        logits = model.classifier(model.sides(model.standardise(torch.from_numpy(values))))
     return (logits[:, FAKE] - logits[:, REAL]).double().numpy()

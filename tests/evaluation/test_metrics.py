@@ -41,6 +41,9 @@ def test_ece_by_hand() -> None:
     # All in one bin: mean score 0.9, share of fakes 0.5.
     assert expected_calibration_error([1, 0], [0.9, 0.9]) == pytest.approx(0.4)
     assert expected_calibration_error([1, 0], [1.0, 0.0]) == 0.0
+    # Nine fakes to a genuine item, scores of 0.5 in one bin: right for one to one, wrong for the set as it is.
+    assert expected_calibration_error([0] + [1] * 9, [0.5] * 10) == pytest.approx(0.4)
+    assert expected_calibration_error([0] + [1] * 9, [0.5] * 10, even=True) == pytest.approx(0.0)
 
 
 def test_interval_holds_the_figure_and_narrows_with_n() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -73,3 +75,39 @@ def test_a_mask_with_a_hole_is_refused() -> None:
         model(torch.zeros(1, 50, 20))
     with pytest.raises(ValueError, match="16,000 Hz"):
         SpeechStatisticsConfig(sampling_rate=8_000)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_the_head_sees_what_the_configuration_says(soft: bool, two_sided: bool, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = SpeechStatisticsConfig(limit=1.5, soft=soft, two_sided=two_sided)
+    model = SpeechStatisticsForAudioClassification(config).eval()
+    model.spread.uniform_(0.5, 2.0)
+    sound = voice_like(RATE)
+    with torch.inference_mode():
+        raw = model.measure(sound)
+        z = (raw - model.centre) / model.spread
+        standard = 1.5 * torch.tanh(z / 1.5) if soft else z.clamp(-1.5, 1.5)
+        seen = torch.cat((standard, standard.abs()), 1) if two_sided else standard
+        expected = seen @ model.classifier.weight.T + model.classifier.bias
+        logits = model(sound).logits
+        torch.testing.assert_close(logits, expected)
+        shares = model.shares(raw)
+    assert shares.shape == (1, layers.num_statistics()) and seen.shape[1] == model.classifier.in_features
+    bias = float((model.classifier.bias[1] - model.classifier.bias[0]).detach())
+    assert float(shares.sum()) + bias == pytest.approx(float(logits[0, 1] - logits[0, 0]), abs=1e-3)
+    model.save_pretrained(tmp_path)
+    again = SpeechStatisticsForAudioClassification.from_pretrained(tmp_path).eval()
+    with torch.inference_mode():
+        assert torch.equal(again(sound).logits, logits)
+
+
+def test_a_configuration_without_the_new_keys_is_the_old_model() -> None:
+    old = SpeechStatisticsConfig.from_dict(
+        {"limit": 5.0, "sampling_rate": RATE, "id2label": {0: "real", 1: "fake"}, "label2id": {"real": 0, "fake": 1}}
+    )
+    model = SpeechStatisticsForAudioClassification(old)
+    assert model.classifier.in_features == layers.num_statistics()
+    far = torch.full((1, layers.num_statistics()), 9.0)
+    assert float(model.standardise(far).detach().max()) == 5.0

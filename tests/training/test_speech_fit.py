@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from deepfake_hf.errors import DataError
+from deepfake_hf.models.layers_speech_statistics import num_statistics
 from deepfake_hf.models.modeling_speech_statistics import SpeechStatisticsForAudioClassification
 from deepfake_hf.training import speech_fit
 from deepfake_hf.training.speech_data import write_wave
@@ -67,6 +69,26 @@ def test_a_fit_learns_reports_and_saves_what_it_scored(cache: Path, tmp_path: Pa
     assert again["validation"] == metrics["validation"]  # no randomness
     seen = fit_speech(cache, tmp_path / "all", RECIPE)["validation"]["clean"]
     assert seen["world"]["auc"] == 1.0
+
+
+def test_a_fake_that_lies_on_both_sides_is_found() -> None:
+    """Half of the fakes are too smooth and half too rough by one statistic: no line parts them, but sizes do."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 1, (120, num_statistics())).astype(np.float32)
+    names = np.repeat(["genuine", "world"], 60)
+    values[60:, 7] = np.where(np.arange(60) % 2, 4.0, -4.0)
+    table = SpeechTable(values, names, names, np.zeros(120, bool))
+    model = fit_model(table, RECIPE)
+    with torch.inference_mode():
+        seen = model.sides(model.standardise(torch.from_numpy(values)))
+        margins = (model.classifier(seen)[:, 1] - model.classifier(seen)[:, 0]).numpy()
+    assert model.config.two_sided and margins[60:].min() > margins[:60].max()
+    added = model.shares(torch.from_numpy(values)).detach().numpy()
+    assert added[60:, 7].mean() - added[:60, 7].mean() > 10 * np.abs(added[60:, 8].mean() - added[:60, 8].mean())
+    weak = fit_model(table, FitRecipe(inverse_penalty=1.0, side_weight=1e-6))
+    size = num_statistics()
+    sizes = weak.classifier.weight.detach()[:, size:].abs().max()
+    assert float(sizes) < 1e-4 < float(model.classifier.weight.detach()[1, size + 7])
 
 
 def test_each_family_and_each_voice_is_left_out(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

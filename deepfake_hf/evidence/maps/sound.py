@@ -148,11 +148,10 @@ def statistic_shares(branch: Any, windows: list[Wave]) -> NDArray[np.float64]:
             "this branch is no model on speech statistics in torch",
             "take 'short_windows', or the branch in the box with --runtime torch",
         )
-    weight = (model.classifier.weight[1] - model.classifier.weight[0]).detach().double()
     scale = float((model.config.calibration or {}).get("scale", 1.0))
     found = []
     with torch.inference_mode():
         for start in range(0, len(windows), BATCH):
             sounds = torch.from_numpy(np.stack(windows[start : start + BATCH])).to(branch.device)
-            found.append((model.standardise(model.measure(sounds)).double() * weight * scale).cpu().numpy())
+            found.append((model.shares(model.measure(sounds)) * scale).cpu().numpy())
     return np.concatenate(found)
