@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -9,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from deepfake_hf.errors import DeepfakeHFError, MediaError, UnsupportedMediaError
-from deepfake_hf.media.hashing import sha256_of
 from deepfake_hf.scan.remote import is_remote, local_file, said
 from deepfake_hf.scan.schema import Row, answer, failure
 from deepfake_hf.scan.settings import Settings, limits_of, sampling_of
@@ -56,7 +56,8 @@ def analyse(path: str, predict: Predict, claim: Claim, origin: Row, max_bytes: i
     try:
         with local_file(path, max_bytes) as file:
             if file.is_file() and file.stat().st_size <= max_bytes:
-                size_bytes, sha256 = file.stat().st_size, sha256_of(file)
+                with file.open("rb") as content:
+                    size_bytes, sha256 = file.stat().st_size, hashlib.file_digest(content, "sha256").hexdigest()
                 if not claim(sha256, size_bytes):
                     return {"path": path, "sha256": sha256, "size_bytes": size_bytes, "table": None, "row": None}
             result = predict(os.fspath(file))
@@ -69,6 +70,10 @@ def analyse(path: str, predict: Predict, claim: Claim, origin: Row, max_bytes: i
         unfetched = is_remote(path) and not isinstance(error, UnsupportedMediaError)
         status = "unfetched" if unfetched else Status.UNSUPPORTED.value if is_remote(path) else Status.UNREADABLE.value
         table, row = failure(path, status, error, origin, sha256, size_bytes)
+    except OSError as error:
+        why = f"it cannot be read ({error.strerror or error})"
+        unread = MediaError(path, why, "check the path and its permissions")
+        table, row = failure(path, Status.UNREADABLE.value, unread, origin)
     except DeepfakeHFError as error:
         table, row = failure(path, "failed", error, origin, sha256, size_bytes)
     except Exception as error:  # one file's surprise is that file's error and nobody else's

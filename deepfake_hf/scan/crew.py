@@ -57,14 +57,12 @@ class Crew:
         left = self._hand_out(coming)
         while left:
             ready = wait([worker.connection for worker in self._workers], timeout=_TICK_S)
-            outcomes = [self._hear(place, claims) for place in range(len(self._workers)) if self._has(place, ready)]
+            speaking = [place for place, worker in enumerate(self._workers) if worker.connection in ready]
+            outcomes = [self._hear(place, claims) for place in speaking]
             for worker in self._workers:
                 worker.watch()
             left = self._hand_out(coming)
             yield from (outcome for outcome in outcomes if outcome is not None)
-
-    def _has(self, place: int, ready: list[object]) -> bool:
-        return any(one is self._workers[place].connection for one in ready)
 
     def _hand_out(self, coming: Iterator[str]) -> bool:
         """Work to those that have none; False where nothing is left and nobody is at anything."""
@@ -116,5 +114,3 @@ class Crew:
         worker.stop(kill=True)
         self._workers[place] = Worker(self._load, self._guard)
         return outcome
-
-

@@ -64,8 +64,8 @@ class Index:
         while batch := self._db.execute(
             "SELECT place, path FROM todo WHERE place > ? ORDER BY place LIMIT 1000", (place,)
         ).fetchall():
-            for place, path in batch:
-                yield path
+            yield from (path for _, path in batch)
+            place = batch[-1][0]
 
     def close(self) -> None:
         self._db.close()

@@ -52,7 +52,7 @@ def _expand(source: str, column: str) -> Iterator[str]:
         yield from (os.path.abspath(name) for name in sorted(found))
     elif Path(source).suffix.lower() in LISTS:
         folder = os.path.dirname(os.path.abspath(source))
-        entries = _entries(source, lambda: open(source, "rb"), column)
+        entries = _entries(source, lambda: Path(source).open("rb"), column)
         yield from (one if is_remote(one) else os.path.normpath(os.path.join(folder, one)) for one in entries)
     else:
         yield os.path.abspath(source)
@@ -76,7 +76,9 @@ def _remote(address: str, column: str) -> Iterator[str]:
             for entry in _entries(address, lambda: store.open(name, "rb"), column):
                 yield entry if is_remote(entry) else f"{base}/{entry}{chain}{rest}"
         elif glob.has_magic(name):
-            yield from (full_address(store, one, address) for one in sorted(store.glob(name)) if not _is_dir(store, one))
+            yield from (
+                full_address(store, one, address) for one in sorted(store.glob(name)) if not _is_dir(store, one)
+            )
         elif _is_dir(store, name):
             yield from (full_address(store, one, address) for one in sorted(store.find(name)) if _is_medium(one))
         else:

@@ -1,4 +1,4 @@
-"""Files that lie elsewhere (s3://, gs://, https://, …) through fsspec; each is fetched to a temporary file and removed."""
+"""Files that lie elsewhere (s3://, gs://, https://, …), through fsspec; each is fetched for as long as it is needed."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
@@ -102,10 +103,8 @@ class Worker:
         self.tell(path)
 
     def tell(self, message: Any) -> None:
-        try:
+        with contextlib.suppress(OSError):  # it died; the end of its connection says so where it is read
             self.connection.send(message)
-        except OSError:  # it died; the end of its connection says so where it is read
-            pass
 
     def watch(self) -> None:
         """Kill it where its file takes too long or too much."""

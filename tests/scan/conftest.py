@@ -17,6 +17,8 @@ from deepfake_hf.scan.settings import Settings
 from tests.scan.predicting import load
 from tests.tiny_bundle import write_tiny_bundle
 
+TWO = Work(workers=2)
+
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -51,7 +53,7 @@ def media(tmp_path: Path) -> Callable[..., Path]:
 def obey(tmp_path: Path, bundle: str) -> Callable[..., Progress]:
     """Scans into ``out`` with :mod:`tests.scan.predicting`; what is analysed stands in ``log``."""
 
-    def run(*sources: Path | str, work: Work = Work(workers=2), out: str = "out", **options: Any) -> Progress:
+    def run(*sources: Path | str, work: Work = TWO, out: str = "out", **options: Any) -> Progress:
         settings = replace(Settings(bundle=bundle), **options.pop("settings", {}))
         loading = options.pop("load", partial(load, tmp_path / "log"))
         return scan([str(source) for source in sources], tmp_path / out, settings, work, load=loading, **options)
