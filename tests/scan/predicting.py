@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from deepfake_hf.errors import BundleError
+from deepfake_hf.scan.analyse import load_detector
+from deepfake_hf.scan.settings import Settings
 from deepfake_hf.types import BranchResult, DetectionResult, MediaKind, OperatingBand, Segment, Status, Verdict
 
 
@@ -91,3 +93,14 @@ def result(path: str, status: Status = Status.SCORED, reason: str = "") -> Detec
         weights="w",
         versions={},
     )
+
+
+def load_and_note(settings: Settings, log: Path) -> Callable[[str], DetectionResult]:
+    """The public detector; what it begins stands in ``log``."""
+    detect = load_detector(settings)
+
+    def noting(path: str) -> DetectionResult:
+        note(log, path)
+        return detect(path)
+
+    return noting
