@@ -87,6 +87,8 @@ def run_on_ray(index: Index, left: int, load: Load, guard: Guard, work: Work) ->
     mine = not ray.is_initialized()
     if mine:
         _start(ray, work, most)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False
     try:
         claims = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Claims).remote()
         contents = index.contents()
@@ -136,9 +138,6 @@ def _start(ray: Any, work: Work, most: int) -> None:
         raise UsageError(
             f"Ray at {work.address or 'this machine'} cannot be used", said(error), "check --address and the cluster"
         ) from error
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
 
 
 def _blocks(ray: Any, index: Index, size: int) -> Any:

@@ -24,7 +24,7 @@ pytest.importorskip("ray")
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
     """One for all tests; without one a scan starts its own."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     import ray
 
     ray.init(num_cpus=4, include_dashboard=False, object_store_memory=2**27, logging_level="ERROR", log_to_driver=False)
