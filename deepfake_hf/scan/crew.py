@@ -83,6 +83,7 @@ class Crew:
         if word == "refused":
             raise DeepfakeHFError(*content)
         if word == "ready":
+            worker.check_room()
             worker.ready, self._failed_starts = True, 0
             return None
         assert worker.path is not None

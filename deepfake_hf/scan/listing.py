@@ -81,7 +81,8 @@ def _remote(address: str, column: str) -> Iterator[str]:
                 full_address(store, one, address) for one in sorted(store.glob(name)) if not _is_dir(store, one)
             )
         elif _is_dir(store, name):
-            yield from (full_address(store, one, address) for one in sorted(store.find(name)) if _is_medium(one))
+            found = (one for one in sorted(store.find(name)) if _is_medium(one) and not _hidden(one, name))
+            yield from (full_address(store, one, address) for one in found)
         else:
             yield address
     except (UsageError, MissingDependencyError):
@@ -94,6 +95,10 @@ def _is_dir(store: Any, name: str) -> bool:
     """A web server knows no folders: there one ends with a slash."""
     protocols = (store.protocol,) if isinstance(store.protocol, str) else store.protocol
     return name.endswith("/") if "http" in protocols else bool(store.isdir(name))
+
+
+def _hidden(one: str, folder: str) -> bool:
+    return any(part.startswith(".") for part in one.removeprefix(folder).split("/"))
 
 
 def _is_medium(name: str) -> bool:

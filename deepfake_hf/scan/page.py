@@ -11,7 +11,7 @@ import numpy as np
 
 from deepfake_hf.report.page import Card, Picture, Section, Table, write_page
 from deepfake_hf.report.style import LIGHT, new_figure, plain_axes
-from deepfake_hf.report.words import STATUS, score_text
+from deepfake_hf.report.words import STATUS, score_text, sentence
 from deepfake_hf.scan.summary import BINS, SHOWN, Summary
 from deepfake_hf.types import Status, Verdict
 
@@ -57,10 +57,10 @@ def word_text(word: str) -> str:
 def _overview(summary: Summary) -> Section:
     words = summary.words
     silent = sum(count for word, count in words.items() if word not in _VERDICTS)
-    cards = [Card("Files", _number(summary.files + summary.errors), f"{_number(summary.duplicates)} of them copies")]
+    extra = f"{_number(summary.duplicates)} copies, {_number(summary.errors)} errors"
+    cards = [Card("Files", _number(summary.files + summary.errors), extra)]
     cards += [Card(word.capitalize(), _number(words[word]), _share(words[word], summary.files)) for word in _VERDICTS]
     cards.append(Card("No verdict", _number(silent), "no face, no speech, too short, …"))
-    cards.append(Card("Errors", _number(summary.errors), "listed below" if summary.errors else ""))
     others = sorted(word for word in words if word not in _VERDICTS)
     head = ("Kind", "Files", *(word.capitalize() for word in _VERDICTS), *(word_text(word) for word in others))
     rows = [
@@ -93,7 +93,7 @@ def _top(summary: Summary) -> Section | None:
         return None
     rows = tuple(
         (
-            Path(row["path"]).name + f"\n{row['path']}",
+            f"{Path(row['path']).name}\n{row['path']}",
             str(row["verdict"]).capitalize(),
             score_text(row["p_fake"]),
             _length(row["duration_s"]) if row["duration_s"] else "",
@@ -110,7 +110,11 @@ def _failed(summary: Summary) -> Section | None:
         return None
     counts = tuple((word_text(word), _number(count)) for word, count in summary.reasons.most_common())
     rows = tuple(
-        (Path(row["path"]).name + f"\n{row['path']}", word_text(row["status"]), f"{row['why']}\n{row['mend']}")
+        (
+            f"{Path(row['path']).name}\n{row['path']}",
+            word_text(row["status"]),
+            f"{sentence(row['why'])}\n{sentence(row['mend'])}",
+        )
         for row in summary.failed
     )
     more = f"The first {SHOWN}; the parquet parts in errors/ hold all." if summary.errors > SHOWN else ""
@@ -140,7 +144,7 @@ def _histogram(summary: Summary) -> Figure:
             axes.bar(left, counts, 0.88 / BINS, bottom=base, align="edge", label=word, **look)
         base = base + counts
     axes.set_xlim(0, 1)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.legend(frameon=False, labelcolor=LIGHT.muted, fontsize=9.5, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
     return figure
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from deepfake_hf.scan.schema import ERRORS, FILES, Row
 
-SHOWN: Final = 100
+SHOWN: Final = 50
 BINS: Final = 20
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psutil
 
-from deepfake_hf.errors import DeepfakeHFError
+from deepfake_hf.errors import DeepfakeHFError, UsageError
 from deepfake_hf.scan.analyse import Load, Outcome, analyse
 from deepfake_hf.scan.schema import Row, failure
 
@@ -123,6 +123,16 @@ class Worker:
         elif self._guard.memory_mb is not None and self._memory_mb() > self._guard.memory_mb:
             why = f"the worker grew over the {self._guard.memory_mb} MB it may take"
             self._kill("memory", self.path, why, "raise --memory-mb and run again with --retry-errors")
+
+    def check_room(self) -> None:
+        """Raises: UsageError: the memory that it may take is less than what it takes without a file."""
+        taken_mb, limit_mb = self._memory_mb(), self._guard.memory_mb
+        if limit_mb is not None and taken_mb > limit_mb:
+            raise UsageError(
+                f"--memory-mb {limit_mb}",
+                f"a worker takes {taken_mb:.0f} MB with its weights alone",
+                f"allow at least {2 * taken_mb:.0f}",
+            )
 
     def _memory_mb(self) -> float:
         try:

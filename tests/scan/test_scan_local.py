@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deepfake_hf.errors import BundleError, DeepfakeHFError
+from deepfake_hf.errors import BundleError, DeepfakeHFError, UsageError
 from deepfake_hf.scan.run import Work
 from tests.scan.conftest import names, rows
 from tests.scan.predicting import load_and_die, load_nothing, noted
@@ -20,14 +20,14 @@ def test_bad_files_are_errors_with_reasons_and_stop_nobody(
 ) -> None:
     good = {f"good{number}": f"ok {number}" for number in range(12)}
     folder = media(a_hang="hang", b_crash="crash", c_killed="killed", d_fail="fail", e_broken="broken it is", **good)
-    progress = obey(folder, work=Work(workers=2, timeout_s=2.0))
+    progress = obey(folder, work=Work(workers=2, timeout_s=4.0))
     assert progress.total == progress.done == 17 and progress.words["error"] == 5
     assert len(rows(tmp_path / "out")) == 12
     errors = {Path(row["path"]).stem: row for row in rows(tmp_path / "out", "errors")}
     assert {name: row["status"] for name, row in errors.items()} == {
         "a_hang": "timeout", "b_crash": "crashed", "c_killed": "crashed", "d_fail": "failed", "e_broken": "unreadable"
     }  # fmt: skip
-    assert "2 s" in errors["a_hang"]["why"] and "--timeout" in errors["a_hang"]["mend"]
+    assert "4 s" in errors["a_hang"]["why"] and "--timeout" in errors["a_hang"]["mend"]
     assert "SIGSEGV" in errors["b_crash"]["why"] and "SIGKILL" in errors["c_killed"]["why"]
     assert "RuntimeError: a surprise" in errors["d_fail"]["why"]
     assert (errors["e_broken"]["why"], errors["e_broken"]["mend"]) == ("it is no medium", "Get a complete copy")
@@ -44,6 +44,11 @@ def test_a_file_that_eats_memory_is_stopped(
     (error,) = rows(tmp_path / "out", "errors")
     assert error["status"] == "memory" and "400 MB" in error["why"] and "--memory-mb" in error["mend"]
     assert names(rows(tmp_path / "out")) == ["b.mp4", "c.mp4"]
+
+
+def test_a_limit_below_what_a_worker_needs_is_refused(media: Callable[..., Path], obey: Callable[..., Any]) -> None:
+    with pytest.raises(UsageError, match=r"--memory-mb 5: a worker takes \d+ MB"):
+        obey(media(a="ok"), work=Work(memory_mb=5))
 
 
 def test_a_worker_killed_from_outside_costs_no_file(

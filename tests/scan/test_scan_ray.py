@@ -27,7 +27,21 @@ def cluster() -> Iterator[None]:
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     import ray
 
-    ray.init(num_cpus=4, include_dashboard=False, object_store_memory=2**27, logging_level="ERROR", log_to_driver=False)
+    for again in (True, True, False):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=2,
+                include_dashboard=False,
+                object_store_memory=2**27,
+                logging_level="ERROR",
+                log_to_driver=False,
+            )
+            break
+        except Exception:  # its helpers have 15 s to start, which is too short on a crowded machine
+            ray.shutdown()
+            if not again:
+                raise
     yield
     ray.shutdown()
 
@@ -54,13 +68,13 @@ def test_rows_are_those_of_the_local_engine_and_a_second_run_does_nothing(
     media: Callable[..., Path], obey: Callable[..., Any], tmp_path: Path
 ) -> None:
     good = {f"good{number}": f"ok {number // 2}" for number in range(10)}
-    folder = media(a_crash="crash", b_fail="fail", c_broken="broken it is", d_hang="hang", **good)
-    work = Work(engine=RAY, workers=2, most_workers=2, timeout_s=3, cpus=0.5)
-    assert obey(folder, work=work, out="ray").done == 14
+    folder = media(a_crash="crash", b_fail="fail", c_broken="broken it is", **good)
+    work = Work(engine=RAY, workers=2, most_workers=2, cpus=0.5)
+    assert obey(folder, work=work, out="ray").done == 13
     analysed = len(noted(tmp_path / "log"))
-    assert analysed == 4 + 1 + 5  # of each pair of equal files one, and once more what crashed
-    assert obey(folder, work=work, out="ray").before == 14 and len(noted(tmp_path / "log")) == analysed
-    obey(folder, work=Work(workers=2, timeout_s=3), out="local")
+    assert analysed == 3 + 1 + 5  # of each pair of equal files one, and once more what crashed
+    assert obey(folder, work=work, out="ray").before == 13 and len(noted(tmp_path / "log")) == analysed
+    obey(folder, work=Work(workers=2), out="local")
     for table in ("files", "errors"):
         assert comparable(rows(tmp_path / "ray", table)) == comparable(rows(tmp_path / "local", table))
     firsts = {row["path"]: row["sha256"] for row in rows(tmp_path / "ray") if row["duplicate_of"] is None}
