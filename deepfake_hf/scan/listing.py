@@ -7,7 +7,7 @@ import glob
 import os
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from io import BufferedReader, FileIO
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
@@ -53,7 +53,7 @@ def _expand(source: str, column: str) -> Iterator[str]:
         yield from (os.path.abspath(name) for name in sorted(found))
     elif Path(source).suffix.lower() in LISTS:
         folder = os.path.dirname(os.path.abspath(source))
-        entries = _entries(source, partial(Path(source).open, "rb"), column)
+        entries = _entries(source, lambda: BufferedReader(FileIO(source)), column)
         yield from (one if is_remote(one) else os.path.normpath(os.path.join(folder, one)) for one in entries)
     else:
         yield os.path.abspath(source)

@@ -23,25 +23,13 @@ pytest.importorskip("ray")
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
-    """One for all tests; without one a scan starts its own."""
+    """One for all tests, or the one that RAY_ADDRESS names; without one a scan starts its own."""
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     import ray
 
-    for again in (True, True, False):
-        try:
-            ray.init(
-                address="local",
-                num_cpus=2,
-                include_dashboard=False,
-                object_store_memory=2**27,
-                logging_level="ERROR",
-                log_to_driver=False,
-            )
-            break
-        except Exception:  # its helpers have 15 s to start, which is too short on a crowded machine
-            ray.shutdown()
-            if not again:
-                raise
+    address = os.environ.get("RAY_ADDRESS", "local")
+    small = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 2**27} if address == "local" else {}
+    ray.init(address=address, logging_level="ERROR", log_to_driver=False, **small)
     yield
     ray.shutdown()
 
@@ -51,17 +39,12 @@ def comparable(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key not in passing} for row in found]
 
 
-def actors() -> list[psutil.Process]:
-    """The processes of the pool."""
-    me = psutil.Process()
-    found = []
-    for child in me.children(recursive=True):
-        try:
-            if "MapWorker" in " ".join(child.cmdline()):
-                found.append(child)
-        except psutil.Error:
-            continue
-    return found
+def last_actor(log: Path) -> psutil.Process:
+    """The actor whose worker began an analysis last."""
+    worker = int(log.read_text().splitlines()[-1].split()[0])
+    actor = psutil.Process(worker).parent()
+    assert actor is not None and "MapWorker" in " ".join(actor.cmdline())
+    return actor
 
 
 def test_rows_are_those_of_the_local_engine_and_a_second_run_does_nothing(
@@ -90,7 +73,7 @@ def test_killed_actors_lose_nothing(media: Callable[..., Path], obey: Callable[.
         for after in (6, 14):
             while len(noted(tmp_path / "log")) < after:
                 time.sleep(0.02)
-            victim = actors()[0]
+            victim = last_actor(tmp_path / "log")
             killed.append(victim.pid)
             os.kill(victim.pid, signal.SIGKILL)
 
