@@ -55,10 +55,16 @@ class Analyst:
         self._crew, self._claims = Crew(1, load, guard), claims
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """A table with ``path`` to one with ``outcome`` as JSON."""
+        """A table with ``path`` to one with ``outcome`` as JSON, or what kept the detector from being loaded.
+
+        An exception would come back in Ray's wrapping, as text.
+        """
         import pyarrow as pa
 
-        outcomes = self._crew.run(batch["path"].to_pylist(), self._claim)
+        try:
+            outcomes = list(self._crew.run(batch["path"].to_pylist(), self._claim))
+        except DeepfakeHFError as error:
+            outcomes = [{"refused": [error.what, error.why, error.mend]}]
         return pa.table({"outcome": [json.dumps(outcome) for outcome in outcomes]})
 
     def _claim(self, sha256: str, path: str) -> bool:
@@ -105,9 +111,13 @@ def run_on_ray(index: Index, left: int, load: Load, guard: Guard, work: Work) ->
             num_gpus=work.gpus or None,
         )
         for batch in answers.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-            yield from (json.loads(outcome) for outcome in batch["outcome"].to_pylist())
+            for outcome in map(json.loads, batch["outcome"].to_pylist()):
+                if "refused" in outcome:
+                    raise DeepfakeHFError(*outcome["refused"])
+                yield outcome
     except ray.exceptions.RayError as error:
-        raise _ours(error) from error
+        mend = "run the same command again: it goes on where it stopped"
+        raise DeepfakeHFError("the Ray cluster failed", said(error), mend) from error
     finally:
         if mine:
             ray.shutdown()
@@ -149,16 +159,3 @@ def _blocks(ray: Any, index: Index, size: int) -> Any:
     while paths := list(islice(todo, size)):
         blocks.append(pa.table({"path": paths}))
     return ray.data.from_arrow(blocks)
-
-
-def _ours(error: BaseException) -> DeepfakeHFError:
-    """What an actor raised, out of Ray's wrapping."""
-    seen: BaseException | None = error
-    while seen is not None:
-        cause = getattr(seen, "cause", None) or seen.__cause__
-        if isinstance(cause, DeepfakeHFError):
-            return cause
-        seen = cause if isinstance(cause, BaseException) and cause is not seen else None
-    return DeepfakeHFError(
-        "the Ray cluster failed", said(error), "run the same command again: it goes on where it stopped"
-    )
