@@ -82,7 +82,7 @@ format: setup ## let ruff sort imports and lay out the code
 # Exact pins for every supported Python; no index address, host or path. The mediapipe extra stays out.
 lock: ## renew requirements.lock from pyproject.toml (LOCK_ARGS=--upgrade: newer versions too)
 	@$(UV) pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \
-		--extra space --extra train --extra provenance --extra dev \
+		--extra space --extra train --extra scan --extra scale --extra provenance --extra dev \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate $(LOCK_ARGS) --output-file requirements.lock >/dev/null
 
 clean: ## remove .venv, caches and build products

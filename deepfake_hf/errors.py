@@ -18,6 +18,10 @@ class DeepfakeHFError(Exception):
         self.why = why
         self.mend = mend
 
+    def __reduce__(self) -> tuple[type[DeepfakeHFError], tuple[str, str, str]]:
+        """Errors cross processes."""
+        return type(self), (self.what, self.why, self.mend)
+
 
 class LabelError(DeepfakeHFError):
     """A label or a polarity that is missing, unknown or swapped."""

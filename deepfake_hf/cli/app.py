@@ -16,6 +16,7 @@ from deepfake_hf.cli.gallery import gallery
 from deepfake_hf.cli.hub import app as hub_app
 from deepfake_hf.cli.maps import maps_check
 from deepfake_hf.cli.reporting import annotate, live, report, verify
+from deepfake_hf.cli.scan import scan
 from deepfake_hf.cli.space import space
 from deepfake_hf.cli.sync_check import sync_check
 from deepfake_hf.cli.synth import app as synth_app
@@ -44,6 +45,7 @@ app.command()(gallery)
 app.command()(maps_check)
 app.command()(evidence_check)
 app.command()(sync_check)
+app.command()(scan)
 app.command()(space)
 
 

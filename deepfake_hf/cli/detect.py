@@ -82,21 +82,15 @@ class DetectOptions:
         Raises:
             UsageError: More than one was asked for.
         """
-        from deepfake_hf.media import AtRate, EveryNth, Uniform
+        from deepfake_hf.scan.settings import sampling_of
 
-        if sum(option is not None for option in (self.every, self.fps, self.frames)) > 1:
-            raise UsageError("--every, --fps and --frames", "they exclude each other", "give one of them")
-        if self.every is not None:
-            return EveryNth(self.every)
-        if self.fps is not None:
-            return AtRate(self.fps)
-        return Uniform(self.frames) if self.frames is not None else None
+        return sampling_of(self.every, self.fps, self.frames)
 
     def limits(self) -> Limits:
         """The limits in force."""
-        from deepfake_hf.media import Limits
+        from deepfake_hf.scan.settings import limits_of
 
-        return Limits() if self.max_minutes is None else Limits(max_duration_s=60 * self.max_minutes)
+        return limits_of(self.max_minutes)
 
     def detector(self) -> Detector:
         """Load the weights that were asked for."""
