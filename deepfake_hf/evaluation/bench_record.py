@@ -124,7 +124,7 @@ def markdown(found: dict[str, Any]) -> str:
                 spread = f"{number(row['min'])} to {number(row['max'])}" if row["n"] > 1 else "–"
                 lines.append(f"| {row['name']} | {number(row['median'])}{_unit(row['unit'])} | {spread} | {row['n']} |")
             lines.append("")
-    notes = {}
+    notes: dict[str, list[str]] = {}
     for row in found["rows"]:
         if row["note"]:
             notes.setdefault(row["note"], []).append(row["name"])
@@ -133,7 +133,7 @@ def markdown(found: dict[str, Any]) -> str:
 
 
 def insert(page: str, table: str, name: str = "bench") -> str | None:
-    """A page with what stands between ``<!-- name -->`` and ``<!-- /name -->`` replaced; None where they are missing."""
+    """A page with what stands between ``<!-- name -->`` and ``<!-- /name -->`` replaced; None where they miss."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from deepfake_hf.errors import UsageError
@@ -45,15 +46,12 @@ class Plan:
         lengths = {name: s for name, s in LENGTHS_S.items() if s <= 60.0 or not quick}
         found = {
             "whole": {"end to end against the naive pipelines": Part(60 if quick else 240, whole)},
-            "runtimes": {"runtimes": Part(60 if quick else 180, lambda inputs: runtimes(inputs, compiled=not quick))},
-            "stages": {
-                f"stages of {size}": Part(10 if quick else 30, lambda inputs, size=size: stages(inputs, size))
-                for size in sizes
-            },
+            "runtimes": {"runtimes": Part(60 if quick else 180, partial(runtimes, compiled=not quick))},
+            "stages": {f"stages of {size}": Part(10 if quick else 30, partial(stages, size=size)) for size in sizes},
             "start": {"start-up": Part(20 if quick else 60, start)},
             "scaling": {"batches": Part(15, batches), "threads": Part(10 if quick else 25, threads)},
             "memory": {
-                f"memory of {name}": Part(8 + s / 6, lambda inputs, name=name, s=s: memory(inputs, name, s))
+                f"memory of {name}": Part(8 + s / 6, partial(memory, name=name, seconds=s))
                 for name, s in lengths.items()
             },
         }
@@ -93,9 +91,7 @@ def run(plan: Plan, inputs: Inputs, tell: Tell) -> list[Row]:
 def start(inputs: Inputs) -> list[Row]:
     """Seconds from a new process to its end, files in the system's cache."""
     values = {"picture": str(inputs.picture), "device": inputs.device}
-    contestants = {
-        name: (lambda arguments=arguments: run_python(arguments, **values)) for name, arguments in START_UPS.items()
-    }
+    contestants = {name: partial(run_python, arguments, **values) for name, arguments in START_UPS.items()}
     seconds = alternate(contestants, inputs.rounds)
     return [Row("start", name, "s", tuple(found)) for name, found in seconds.items()]
 

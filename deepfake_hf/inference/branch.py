@@ -20,8 +20,7 @@ from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassificatio
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 
 BATCH = 16
-# On a CPU smaller batches stay in its caches: 38 to 44 ms a face in batches of 1 to 8 against 53 in one of 16, and 47 to
-# 56 ms a window of sound in batches of 1 or 2 against 82 in one of 16 (one thread; docs/speed.md).
+# On a CPU small batches stay in its caches (docs/speed.md).
 CPU_FACES, CPU_WINDOWS = 4, 2
 
 
