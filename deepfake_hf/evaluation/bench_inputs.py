@@ -35,6 +35,7 @@ class Inputs:
         clip_s: Length of the clips in seconds.
         naive_s: The naive pipelines work on so many seconds of them; each frame costs them the same.
         sizes: Keys of ``bench_media.SIZES``.
+        onnx: Also onnxruntime, whose graph a first run exports.
     """
 
     work: Path
@@ -43,6 +44,7 @@ class Inputs:
     clip_s: float = 10.0
     naive_s: float = 3.0
     sizes: tuple[str, ...] = ("720p", "1080p")
+    onnx: bool = True
 
     @cached_property
     def detector(self) -> Detector:

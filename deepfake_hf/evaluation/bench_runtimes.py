@@ -52,7 +52,7 @@ def runtimes(inputs: Inputs, compiled: bool = True) -> list[Row]:
         sound["torch compiled"] = partial(_compiled_speech(inputs).score, windows)
     missing: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="deepfake_hf_bench_") as folder:
-        if device.type == "cpu":
+        if inputs.onnx and device.type == "cpu":
             for name, make in {"onnx fp32": _exact, "onnx int8": _int8}.items():
                 try:
                     graph = make(inputs, Path(folder))

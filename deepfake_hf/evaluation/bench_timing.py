@@ -6,9 +6,12 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import torch
+
+
+_PRIOR_S: Final = 60.0  # the pace is taken for the expected one until about so much is done
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class Schedule:
     def left_s(self, taken_s: float | None = None) -> float:
         """Seconds left; ``taken_s`` since the start, None: by the clock."""
         taken_s = time.perf_counter() - self._started if taken_s is None else taken_s
-        pace = taken_s / self._done_s if self._done_s else 1.0
+        pace = (taken_s + _PRIOR_S) / (self._done_s + _PRIOR_S)
         return pace * (sum(self.lengths_s.values()) - self._done_s)
 
     def done(self, step: str) -> None:

@@ -35,7 +35,7 @@ def whole(inputs: Inputs) -> list[Row]:
     detectors = {OURS: inputs.detector}
     missing = ""
     try:
-        if device.type == "cpu":
+        if inputs.onnx and device.type == "cpu":
             detectors[OURS_ONNX] = Detector.from_pretrained(device="cpu", runtime="onnx")
     except DeepfakeHFError as error:
         missing = str(error)
