@@ -35,7 +35,7 @@ def bench(
 ) -> None:
     """Measure speed, start-up and memory, in turn with the naive pipelines.
 
-    About 15 minutes on two cores, three with --quick. All media are made here; nothing is downloaded.
+    About 20 minutes on two cores, three with --quick. All media are made here; nothing is downloaded.
 
     Exit status: 0 done, 2 bad usage.
     """
@@ -58,7 +58,7 @@ def _measure(out: Path, quick: bool, only: tuple[str, ...], rounds: int, device:
     def tell(what: str, left_s: float) -> None:
         typer.echo(f"{what}; about {max(left_s, 0) / 60:.1f} min left", err=True)
 
-    inputs = Inputs(out / "media", device, rounds, naive_s=1.0 if quick else 3.0)
+    inputs = Inputs(out / "media", device, rounds, naive_s=1.0 if quick else 2.0)
     started = time.perf_counter()
     rows = run(Plan(quick, only), inputs, tell)
     settings = {

@@ -42,7 +42,7 @@ class Inputs:
     device: str = "cpu"
     rounds: int = 3
     clip_s: float = 10.0
-    naive_s: float = 3.0
+    naive_s: float = 2.0
     sizes: tuple[str, ...] = ("720p", "1080p")
     onnx: bool = True
 

@@ -45,13 +45,13 @@ class Plan:
         quick = self.quick
         lengths = {name: s for name, s in LENGTHS_S.items() if s <= 60.0 or not quick}
         found = {
-            "whole": {"end to end against the naive pipelines": Part(60 if quick else 240, whole)},
-            "runtimes": {"runtimes": Part(60 if quick else 180, partial(runtimes, compiled=not quick))},
+            "whole": {"end to end against the naive pipelines": Part(60 if quick else 170, whole)},
+            "runtimes": {"runtimes": Part(60 if quick else 150, partial(runtimes, compiled=not quick))},
             "stages": {f"stages of {size}": Part(10 if quick else 30, partial(stages, size=size)) for size in sizes},
             "start": {"start-up": Part(20 if quick else 60, start)},
             "scaling": {"batches": Part(15, batches), "threads": Part(10 if quick else 25, threads)},
             "memory": {
-                f"memory of {name}": Part(8 + s / 6, partial(memory, name=name, seconds=s))
+                f"memory of {name}": Part(5 + s / 6.5, partial(memory, name=name, seconds=s))
                 for name, s in lengths.items()
             },
         }

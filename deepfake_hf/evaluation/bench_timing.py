@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import torch
 
-
 _PRIOR_S: Final = 60.0  # the pace is taken for the expected one until about so much is done
 
 
