@@ -19,8 +19,8 @@ START_UPS: Final[Mapping[str, tuple[str, ...]]] = {
     "import deepfake_hf": ("-c", "import deepfake_hf"),
     "deepfake-hf --help": ("-c", _MAIN, "--help"),
     "first verdict on a picture": ("-c", _MAIN, "detect", "{picture}", "--device", "{device}", "--quiet"),
-    "floor: import torch": ("-c", "import torch"),
-    "floor: import torch, transformers' models, timm": ("-c", "import timm, transformers.modeling_utils"),
+    "floor: torch": ("-c", "import torch"),
+    "floor: torch, transformers, timm": ("-c", "import timm, transformers.modeling_utils"),
 }
 
 

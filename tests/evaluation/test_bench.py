@@ -68,7 +68,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def inputs(work: Path) -> Inputs:
-    return Inputs(work, rounds=1, clip_s=2.0, naive_s=0.4, sizes=("360p",), onnx=False)
+    return Inputs(work, rounds=1, clip_s=2.0, naive_s=0.2, sizes=("360p",), onnx=False)
 
 
 def test_contestants_take_turns() -> None:
