@@ -17,7 +17,7 @@ from deepfake_hf.evaluation.bench_inputs import Inputs
 from deepfake_hf.evaluation.bench_timing import Row, alternate
 from deepfake_hf.hub.onnx_files import GRAPH, graph_of
 from deepfake_hf.hub.onnx_int8 import MIN_CROPS, quantise_graph
-from deepfake_hf.inference.branch import FrameBranch, SpeechBranch
+from deepfake_hf.inference.branch import FrameBranch
 from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.inference.speech_pass import WINDOW_S, SpeechPass
 from deepfake_hf.media import read_audio
@@ -34,7 +34,7 @@ def runtimes(inputs: Inputs, compiled: bool = True) -> list[Row]:
 
     Args:
         inputs: As of the benchmark.
-        compiled: Also ``torch.compile``, which takes a minute to build.
+        compiled: Also ``torch.compile`` of the face branch, which takes a minute to build.
     """
     device = inputs.torch_device
     crops = inputs.crops(_FACES)
@@ -49,7 +49,6 @@ def runtimes(inputs: Inputs, compiled: bool = True) -> list[Row]:
         sound[f"torch {name}"] = partial(_cast, device, dtype, inputs.speech.score, windows)
     if compiled:
         faces["torch compiled"] = partial(_compiled_face(inputs).score, crops)
-        sound["torch compiled"] = partial(_compiled_speech(inputs).score, windows)
     missing: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="deepfake_hf_bench_") as folder:
         if inputs.onnx and device.type == "cpu":
@@ -119,12 +118,6 @@ def _cast(device: torch.device, dtype: torch.dtype, score: Callable[[Any], Any],
 
 def _compiled_face(inputs: Inputs) -> FrameBranch:
     branch = FrameBranch(inputs.detector.bundle.path / "face", inputs.torch_device)
-    branch.model = torch.compile(branch.model)
-    return branch
-
-
-def _compiled_speech(inputs: Inputs) -> SpeechBranch:
-    branch = SpeechBranch(inputs.detector.bundle.path / "speech", inputs.torch_device)
     branch.model = torch.compile(branch.model)
     return branch
 
