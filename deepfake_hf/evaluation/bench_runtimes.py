@@ -68,11 +68,16 @@ def runtimes(inputs: Inputs, compiled: bool = True) -> list[Row]:
     return rows
 
 
-def batches(inputs: Inputs) -> list[Row]:
-    """Milliseconds a face by size of batch, the forward pass alone; on a GPU in three kinds of numbers."""
+def batches(inputs: Inputs, sizes: tuple[int, ...] | None = None) -> list[Row]:
+    """Milliseconds a face by size of batch, the forward pass alone; on a GPU in three kinds of numbers.
+
+    Args:
+        inputs: As of the benchmark.
+        sizes: Rising; None for 1 to 32 on a CPU and 16 to 1,024 on a GPU.
+    """
     device = inputs.torch_device
     gpu = device.type == "cuda"
-    sizes = _GPU_BATCHES if gpu else _CPU_BATCHES
+    sizes = sizes or (_GPU_BATCHES if gpu else _CPU_BATCHES)
     pixels = inputs.face.processor(inputs.crops(sizes[-1]), return_tensors="pt")["pixel_values"].to(device)
     pixels = pixels.contiguous(memory_format=torch.channels_last)
     kinds = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16} if gpu else {"fp32": None}

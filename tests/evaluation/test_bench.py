@@ -21,9 +21,10 @@ from deepfake_hf.evaluation.bench_media import loop_clip, make_clip
 from deepfake_hf.evaluation.bench_naive import every_frame
 from deepfake_hf.evaluation.bench_processes import peak_memory, resident_mb, run_python
 from deepfake_hf.evaluation.bench_run import Plan
+from deepfake_hf.evaluation.bench_runtimes import batches
 from deepfake_hf.evaluation.bench_stages import stages
 from deepfake_hf.evaluation.bench_timing import Row, Schedule, alternate, ratio, scaled
-from deepfake_hf.evaluation.bench_whole import whole
+from deepfake_hf.evaluation.bench_whole import threads, whole
 from deepfake_hf.hub.bundle import open_bundle
 from deepfake_hf.media import EveryNth, read_audio, read_frames
 
@@ -203,6 +204,13 @@ def test_stages_add_up(inputs: Inputs) -> None:
     assert all(row.median is not None and row.median > 0 for row in rows.values())
     aggregate, faces = rows["aggregate"].median, rows["classify faces"].median
     assert aggregate is not None and faces is not None and aggregate < faces
+
+
+@pytest.mark.bench
+def test_batches_and_threads_are_scaled(inputs: Inputs) -> None:
+    rows = batches(inputs, (1, 2)) + threads(inputs)
+    assert [row.name for row in rows[:2]] == ["face fp32, batch 1", "face fp32, batch 2"]
+    assert rows[2].name == "360p, threads 1" and all(row.median is not None and row.median > 0 for row in rows)
 
 
 @pytest.mark.bench
