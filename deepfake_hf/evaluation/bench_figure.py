@@ -29,7 +29,7 @@ def write_figure(path: Path, found: dict[str, Any]) -> None:
     lines = max(1, -(-len(panels) // columns))
     figure = new_figure(6.4 * columns, 0.9 + 3.5 * lines)
     figure.set_facecolor("white")
-    figure.get_layout_engine().set(h_pad=0.14, w_pad=0.12)  # type: ignore[union-attr]
+    figure.set_layout_engine("constrained", h_pad=0.14, w_pad=0.12)
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes, (title, pick, draw) in zip(grid.flat, panels, strict=False):
         draw(axes, pick(found["rows"]))
