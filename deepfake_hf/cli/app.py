@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deepfake_hf._version import __version__
+from deepfake_hf.cli.bench import bench
 from deepfake_hf.cli.data import app as data_app
 from deepfake_hf.cli.evaluation import calibrate, evaluate
 from deepfake_hf.cli.evidence import evidence_check
@@ -35,6 +36,7 @@ app.add_typer(hub_app, name="hub")
 app.add_typer(export_app, name="export")
 app.add_typer(data_app, name="data")
 app.add_typer(synth_app, name="synth")
+app.command()(bench)
 app.command()(evaluate)
 app.command()(calibrate)
 app.command()(report)

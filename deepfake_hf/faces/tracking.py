@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from deepfake_hf.errors import UsageError
 from deepfake_hf.faces.boxes import area, iou_matrix
@@ -150,6 +149,8 @@ class FaceTracker:
         columns = [column for column in range(gain.shape[1]) if column not in owners]
         if not rows or not columns:
             return
+        from scipy.optimize import linear_sum_assignment  # half a second that a single picture does not need
+
         surplus = np.maximum(gain[np.ix_(rows, columns)] - least, 0)  # pairs that are out of reach all count nothing
         for row, column in zip(*linear_sum_assignment(surplus, maximize=True), strict=True):
             if surplus[row, column] > 0:

@@ -20,6 +20,8 @@ from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassificatio
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 
 BATCH = 16
+# On a CPU small batches stay in its caches (docs/speed.md).
+CPU_FACES, CPU_WINDOWS = 4, 2
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -52,11 +54,11 @@ def quiet_loading() -> Iterator[None]:
 
 
 def in_batches(
-    items: Sequence[NDArray[Any]], margins: Callable[[list[NDArray[Any]]], NDArray[np.float64]]
+    items: Sequence[NDArray[Any]], margins: Callable[[list[NDArray[Any]]], NDArray[np.float64]], size: int = BATCH
 ) -> NDArray[np.float64]:
-    """float64 (N,): what ``margins`` gives for the items, a batch at a time, without gradients."""
+    """float64 (N,): what ``margins`` gives for the items, ``size`` of them at a time, without gradients."""
     with torch.inference_mode():
-        parts = [margins(list(items[start : start + BATCH])) for start in range(0, len(items), BATCH)]
+        parts = [margins(list(items[start : start + size])) for start in range(0, len(items), size)]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
@@ -98,7 +100,7 @@ class FrameBranch:
 
     def score(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
         """Args: crops: N of uint8 (H, W, 3). Returns: float64 (N,), calibrated ``logit_fake``."""
-        return in_batches(crops, self._margins)
+        return in_batches(crops, self._margins, CPU_FACES if self.device.type == "cpu" else BATCH)
 
     def _margins(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
         pixels = self.processor(crops, return_tensors="pt")["pixel_values"].to(self.device)
@@ -124,7 +126,7 @@ class SpeechBranch:
 
     def score(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Args: windows: N of float32 (num_samples,). Returns: float64 (N,), calibrated ``logit_fake``."""
-        return in_batches(windows, self._margins)
+        return in_batches(windows, self._margins, CPU_WINDOWS if self.device.type == "cpu" else BATCH)
 
     def _margins(self, windows: list[NDArray[np.float32]]) -> NDArray[np.float64]:
         batch = self.extractor(windows, sampling_rate=self.sampling_rate, padding=True, return_tensors="pt")

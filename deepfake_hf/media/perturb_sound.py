@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
-from scipy.signal import resample_poly
 
 from deepfake_hf.errors import UsageError
 from deepfake_hf.media.limits import Limits
@@ -174,6 +173,8 @@ def change_speed(waveform: Wave, speed: float) -> Wave:
     if not 0.5 <= speed <= 2:
         raise UsageError(f"speed={speed}", "it goes from 0.5 to 2", "for example speed=1.1")
     ratio = Fraction(speed).limit_denominator(100)
+    from scipy.signal import resample_poly  # half a second that reading media does not need
+
     return np.asarray(resample_poly(waveform, ratio.denominator, ratio.numerator), np.float32)
 
 

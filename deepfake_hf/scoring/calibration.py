@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.linear_model import LogisticRegression
 
 from deepfake_hf.errors import DataError
 from deepfake_hf.labels import FAKE, REAL
@@ -75,6 +74,8 @@ def wrong_way(slope: float) -> DataError:
 
 
 def _fit_logistic(margins: ArrayLike, labels: ArrayLike, intercept: bool) -> dict[str, float]:
+    from sklearn.linear_model import LogisticRegression  # takes a second, and only fitting needs it
+
     classes = need_both(labels)
     model = LogisticRegression(C=1e6, class_weight="balanced", fit_intercept=intercept)
     model.fit(np.asarray(margins, float)[:, None], classes)
