@@ -160,12 +160,16 @@ def build(shared: Shared) -> Analyse:
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
             file = gr.File(
-                label="Drop or paste a video, picture or sound", file_types=["video", "image", "audio"], height=150,
+                label="Drop or paste a video, picture or sound", file_types=["video", "image", "audio"], height=170,
                 elem_id="file",
             )  # fmt: skip
-            with gr.Accordion("Record instead", open=False):
-                sound = gr.Audio(sources=["microphone"], type="filepath", label="Record speech", elem_id="record-sound")
-                film = gr.Video(sources=["webcam"], label="Record a clip", elem_id="record-film")
+            with gr.Accordion("Record instead", open=False) as recorder:
+                # Not there until they are wanted: their players are a third of what the page would load.
+                sound = gr.Audio(
+                    sources=["microphone"], type="filepath", label="Record speech", elem_id="record-sound",
+                    visible=False,
+                )  # fmt: skip
+                film = gr.Video(sources=["webcam"], label="Record a clip", elem_id="record-film", visible=False)
             keep = gr.Checkbox(
                 label="Keep the result in the history on this machine", visible=shared.history is not None,
                 elem_id="keep",
@@ -214,6 +218,7 @@ def build(shared: Shared) -> Analyse:
     draw.click(annotated, [done, workshop], [video, note], concurrency_limit=None, **quiet)
     # Outside the queue, so that it never waits behind an analysis.
     file.change(chosen, file, [seen, card, plot, parts, page, record, video, draw, done, note], queue=False, **quiet)
+    recorder.expand(lambda: [gr.update(visible=True)] * 2, None, [sound, film], queue=False, **quiet)
     for recorded in (sound, film):
         recorded.stop_recording(lambda path: path, recorded, file, queue=False, **quiet)
     return Analyse(file, go, line, begin, inputs, outputs)
