@@ -33,7 +33,9 @@ _FOOT = (
     'under <button type="button" class="dh-link">Model</button>. Do not use its answer as the only ground for a '
     "decision about a person.</p></footer>"
 )
-_TO_MODEL = """element.addEventListener("click", (event) => { if (event.target.closest("button")) trigger("click"); });"""
+_TO_MODEL = """element.addEventListener("click", (event) => {
+  if (event.target.closest("button")) trigger("click");
+});"""
 
 
 def build_app(
@@ -56,9 +58,8 @@ def build_app(
     limits = engine.limits
     shared = Shared(engine, history)
     room = LiveRoom(lambda: engine.load(engine.bundle), limits.live_sessions, limits.idle_seconds)
-    with gr.Blocks(
-        title="Is this genuine?", delete_cache=(_SWEEP_S, int(60 * limits.keep_minutes)), analytics_enabled=False
-    ) as app:
+    sweep = (_SWEEP_S, max(1, int(60 * limits.keep_minutes)))
+    with gr.Blocks(title="Is this genuine?", delete_cache=sweep, analytics_enabled=False) as app:
         gr.HTML(_head(limits))
         shared.settings = gr.State(Settings())
         with gr.Tabs(elem_id="tabs") as tabs:
@@ -87,6 +88,7 @@ def build_app(
             for kind in ("", "/batch", "/compare"):
                 shared.jobs.cancel(name + kind)
                 shared.uploads.leave(name + kind)
+                shared.leave_workshop(name + kind)
             for kind in ("/camera", "/sound"):
                 room.end(name + kind)
 

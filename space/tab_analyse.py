@@ -72,7 +72,7 @@ def analyse(
         yield (cards.told_card("Choose a file or an example first."), *[skip] * 9)
         return
     close_workshop(workshop)
-    workshop, name = Workshop(), name_of(path)
+    workshop, name = shared.workshop(session), name_of(path)
     shown = False
     job = shared.jobs.begin(session, Job(lambda job: work(shared, path, settings, workshop.path, job)))
     hidden = [gr.update(visible=False, value=None)] * 3

@@ -48,7 +48,7 @@ def batch(
         yield (cards.told_card("Choose several files or a zip first."), *[skip] * 5)
         return
     close_workshop(workshop)
-    workshop = Workshop()
+    workshop = shared.workshop(session)
     job = shared.jobs.begin(session, Job(lambda job: work(shared, paths, settings, workshop, job)))
     gone = [gr.update(visible=False, value=None)] * 3
     first = cards.progress_card(f"{len(paths)} files", 0.0, job.what, None)

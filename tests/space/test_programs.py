@@ -18,7 +18,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from deepfake_hf.synthesis.examples import Example, make_examples
+from deepfake_hf.synthesis.examples import Example
 from space.app import build_app, launch
 from space.engine import Engine
 from space.limits import PageLimits
@@ -26,13 +26,6 @@ from space.programs import answer_schema, mcp_is_there
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = {"detect", "detect_batch", "report", "annotate", "model_card", "limits"}
-
-
-@pytest.fixture(scope="module")
-def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Example]]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DEEPFAKE_HF_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield make_examples()
 
 
 @pytest.fixture(scope="module")
