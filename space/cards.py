@@ -153,5 +153,7 @@ def _live_line(who: str, verdict: Verdict | None, p_fake: float | None, reason: 
     kind = verdict.value if verdict else "none"
     word = WORDS[verdict] if verdict else "No verdict"
     score = "" if p_fake is None else f" P(fake) {score_text(p_fake)}"
-    why = f"<small>{escape(sentence(reason))}</small>" if verdict is None and reason else ""
+    if verdict is Verdict.UNCERTAIN:
+        reason = MEANING[verdict]
+    why = f"<small>{escape(sentence(reason))}</small>" if verdict in (None, Verdict.UNCERTAIN) and reason else ""
     return f"<p><b>{escape(who)}</b> {tag(kind, word)}{escape(score)}{why}</p>"

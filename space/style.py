@@ -9,10 +9,12 @@ import gradio as gr
 _HERE = Path(__file__).parent
 CSS = (_HERE / "style.css").read_text(encoding="utf-8")
 # Out of Gradio's reach, which rewrites selectors. 4K screens that their system does not scale are read from as far away
-# as any other; the dot in Gradio's footer parts two links of which a phone shows one.
+# as any other; the ring shows where the keyboard is; a phone shows one of the footer's links, and no dot after it.
 _FRAME = """<style>
 @media (min-width: 2200px) { .gradio-container { zoom: 1.35; } }
 @media (min-width: 3000px) { .gradio-container { zoom: 1.8; } }
+.gradio-container :is(button, a, summary, input, textarea, [tabindex]):focus-visible {
+  outline: 3px solid var(--fig-line0) !important; outline-offset: 2px; }
 @media (max-width: 640px) { footer .divider { display: none !important; } }
 </style>"""
 HEAD = f"{_FRAME}<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>"
@@ -67,12 +69,14 @@ def theme() -> gr.themes.Base:
         button_primary_border_color_dark="#96b7e2",
         button_secondary_text_color="#1f2430",
         button_secondary_text_color_dark="#eceef3",
-        button_secondary_border_color="#98a1b2",
-        button_secondary_border_color_dark="#525c6e",
+        button_secondary_border_color="#7a8496",
+        button_secondary_border_color_dark="#6d7789",
         input_border_width="1px",
         input_border_width_dark="1px",
-        input_border_color="#98a1b2",
-        input_border_color_dark="#525c6e",
+        input_border_color="#7a8496",
+        input_border_color_dark="#6d7789",
+        checkbox_border_color="#7a8496",
+        checkbox_border_color_dark="#6d7789",
         input_background_fill="#ffffff",
         input_background_fill_dark="#1d2330",
         link_text_color="#294c82",

@@ -1,6 +1,6 @@
 """Many visitors at once against a page in a process of its own.
 
-``python -m tests.space.load [--visitors 20] [--each 5]``: each visitor sends one file after the other (pictures, speech,
+``python -m tests.space.load [--visitors 20] [--each 5]``: each visitor sends file after file (pictures, speech,
 videos), and nobody is refused. Prints seconds per request and the page's memory after each fifth of all. Exit status 1:
 a fault, a request over its time, or memory that grew. Not a test: it takes minutes.
 """
