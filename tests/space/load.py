@@ -49,7 +49,7 @@ class Load:
             visitor.join()
 
     def _visit(self, place: int) -> None:
-        client = Client(f"http://127.0.0.1:{PORT}", verbose=False)
+        client = Client(f"http://127.0.0.1:{PORT}", verbose=False, httpx_kwargs={"timeout": REQUEST_S})
         for turn in range(self.each):
             file = self.files[(place + turn) % len(self.files)]
             started = time.perf_counter()

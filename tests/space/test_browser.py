@@ -78,6 +78,8 @@ def test_every_tab_fits_phone_desk_and_4k(browser: Browser, address: str) -> Non
     for width, scheme in ((1440, "dark"), (360, "light"), (3840, "light")):
         watched = Watched(browser, address, width, scheme)
         watched.shot(f"analyse-{scheme}-{width}")
+        watched.page.click("#foot button")  # leads to the figures
+        watched.page.wait_for_selector("#figures .dh-table")
         for name in names:
             watched.tab(name)
             panel = {"Model": "#figures .dh-table", "History": "#history section, #history .dh-past"}.get(name)
@@ -111,21 +113,34 @@ def test_cancel_stops_an_analysis(browser: Browser, address: str, examples: list
     watched.page.wait_for_selector("#card [data-state=busy]")
     watched.page.click("#cancel")
     watched.page.wait_for_selector("#card [data-state=cancelled]")
+    watched.tab("Examples")  # the detector is free again
+    watched.page.click("#example-portrait_genuine")
+    watched.page.wait_for_selector(SCORED)
     watched.assert_quiet()
 
 
 def test_by_keyboard_alone(browser: Browser, address: str, examples: list[Example]) -> None:
     watched = Watched(browser, address)
     page = watched.page
-    watched.upload(examples[3].path)
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id || document.activeElement.parentElement.id") == "analyse":
-            break
-    else:
-        pytest.fail("the button Analyse is not reached by the Tab key")
+
+    def walk_to(place: str) -> None:
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate("(place) => !!document.activeElement.closest(place)", place):
+                ring = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+                assert ring != "none", f"nothing shows that {place} has the focus"
+                return
+        pytest.fail(f"{place} is not reached by the Tab key")
+
+    walk_to("#file button")
+    with page.expect_file_chooser() as chosen:
+        page.keyboard.press("Enter")
+    chosen.value.set_files(examples[3].path)
+    page.wait_for_selector("#player .dh-preview")
+    walk_to("#analyse")
     page.keyboard.press("Enter")
     page.wait_for_selector(SCORED)
+    page.wait_for_selector("#get-json:visible")
     unnamed = page.evaluate(
         "[...document.querySelectorAll('button, input, textarea')].filter(e => e.offsetParent && "
         "!(e.innerText || e.ariaLabel || e.title || e.labels?.length || e.placeholder)).map(e => e.outerHTML)"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import huggingface_hub.constants
 import pytest
 
 from deepfake_hf.media import EveryNth, read_frames
 from deepfake_hf.synthesis.examples import Example
+from tests.hub.endpoint import Hub
 from tests.space.browsing import SCORED, Watched, start
 from tests.tiny_bundle import write_tiny_bundle
 
@@ -126,31 +129,54 @@ def test_a_pasted_picture_is_taken(browser: Browser, address: str, examples: lis
     watched.assert_quiet()
 
 
-def test_two_bundles_side_by_side_and_one_in_force(
-    browser: Browser, address: str, examples: list[Example], tmp_path: Path
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A Hub on this machine, asked in place of the real one."""
+    with Hub() as served:
+        for name, value in {
+            "ENDPOINT": served.address,
+            "HUGGINGFACE_CO_URL_TEMPLATE": served.address + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HUB_OFFLINE": False, "HF_HUB_DISABLE_XET": True, "HF_HUB_CACHE": str(tmp_path / "hub"),
+        }.items():  # fmt: skip
+            monkeypatch.setattr(huggingface_hub.constants, name, value)
+        yield served
+
+
+def test_two_bundles_side_by_side_and_one_from_the_hub(
+    browser: Browser, address: str, examples: list[Example], tmp_path: Path, hub: Hub
 ) -> None:
     tiny = write_tiny_bundle(tmp_path / "tiny")
+    hub.private["me/tiny"] = False
+    hub.files["me/tiny"] = {
+        file.relative_to(tiny.path).as_posix(): file.read_bytes() for file in tiny.path.rglob("*") if file.is_file()
+    }
     watched = Watched(browser, address)
     page = watched.page
     watched.tab("Compare")
     page.locator("#compare-one input[type=file]").set_input_files(examples[2].path)
     page.wait_for_selector("#compare-one >> text=.png")
-    page.fill("#compare-bundle textarea, #compare-bundle input", str(tiny.path))
-    page.click("#compare-go")
-    page.wait_for_selector("#compare-state [data-state=done]")
-    weights = page.locator("#compare-state tr", has_text="Weights").inner_text()
-    assert "deepfake_hf-lite" in weights and tiny.label in weights
+    for source in (str(tiny.path), "me/tiny"):
+        page.locator("#compare-bundle").locator("input, textarea").fill(source)
+        page.click("#compare-go")
+        page.wait_for_selector("#compare-state [data-state=busy]")
+        page.wait_for_selector("#compare-state [data-state=done]")
+        weights = page.locator("#compare-state tr", has_text="Weights").inner_text()
+        assert "deepfake_hf-lite" in weights and tiny.label in weights
     assert "random and untrained" in page.locator("#compare-card-2").inner_text()
     assert "random and untrained" not in page.locator("#compare-card-1").inner_text()
     watched.shot("compare-bundles-1440")
     watched.tab("Model")
-    page.get_by_label("Local folder").check()
-    page.fill("#bundle-name textarea, #bundle-name input", str(tmp_path / "nowhere"))
-    page.click("#use")
-    page.wait_for_selector("#figures >> text=it is not there")
-    page.fill("#bundle-name textarea, #bundle-name input", str(tiny.path))
+    name = page.locator("#bundle-name").locator("input, textarea")
+    for source, wrong, why in (
+        ("Local folder", "nowhere", "it is not there"), ("Hub id", "me/none", "could not be fetched"),
+    ):  # fmt: skip
+        page.get_by_label(source).check()
+        name.fill(wrong)
+        page.click("#use")
+        page.wait_for_selector(f"#figures >> text={why}")
+    name.fill("me/tiny")
     page.click("#use")
     page.wait_for_selector(f"#figures >> text={tiny.label}")
     watched.tab("Analyse")
-    page.wait_for_selector(f"#settings-line >> text={tiny.path}")
+    page.wait_for_selector("#settings-line >> text=me/tiny")
     watched.assert_quiet()
