@@ -169,7 +169,11 @@ def build(shared: Shared) -> Analyse:
                     sources=["microphone"], type="filepath", label="Record speech", elem_id="record-sound",
                     visible=False,
                 )  # fmt: skip
-                film = gr.Video(sources=["webcam"], label="Record a clip", elem_id="record-film", visible=False)
+                # Not mirrored: as the camera saw it, and without the ffmpeg that Gradio would mirror the file with.
+                film = gr.Video(
+                    sources=["webcam"], label="Record a clip", elem_id="record-film", visible=False,
+                    webcam_options=gr.WebcamOptions(mirror=False),
+                )  # fmt: skip
             keep = gr.Checkbox(
                 label="Keep the result in the history on this machine", visible=shared.history is not None,
                 elem_id="keep",
