@@ -169,9 +169,9 @@ def build(shared: Shared) -> Analyse:
                     sources=["microphone"], type="filepath", label="Record speech", elem_id="record-sound",
                     visible=False,
                 )  # fmt: skip
-                # Not mirrored: as the camera saw it, and without the ffmpeg that Gradio would mirror the file with.
+                # With its sound, which is judged too, and not mirrored: for both Gradio would call an ffmpeg program.
                 film = gr.Video(
-                    sources=["webcam"], label="Record a clip", elem_id="record-film", visible=False,
+                    sources=["webcam"], label="Record a clip", elem_id="record-film", visible=False, include_audio=True,
                     webcam_options=gr.WebcamOptions(mirror=False),
                 )  # fmt: skip
             keep = gr.Checkbox(
