@@ -9,10 +9,20 @@ import gradio as gr
 _HERE = Path(__file__).parent
 CSS = (_HERE / "style.css").read_text(encoding="utf-8")
 # Out of Gradio's reach, which rewrites selectors. 4K screens that their system does not scale are read from as far away
-# as any other; the ring shows where the keyboard is; a phone shows one of the footer's links, and no dot after it.
+# as any other (Gradio's own sizes are of gradio.themes.sizes); the ring shows where the keyboard is; a phone shows one of the footer's links, and no dot after it.
 _FRAME = """<style>
-@media (min-width: 2200px) { .gradio-container { zoom: 1.35; } }
-@media (min-width: 3000px) { .gradio-container { zoom: 1.8; } }
+@media (min-width: 2200px) { :root { --dh-scale: 1.35; } }
+@media (min-width: 3000px) { :root { --dh-scale: 1.8; } }
+@media (min-width: 2200px) {
+  html { font-size: calc(16px * var(--dh-scale)); }
+  :root { --dh-wide: calc(1180px * var(--dh-scale));
+    --text-xxs: calc(9px * var(--dh-scale)) !important; --text-xs: calc(10px * var(--dh-scale)) !important;
+    --text-sm: calc(12px * var(--dh-scale)) !important; --text-md: calc(14px * var(--dh-scale)) !important;
+    --text-lg: calc(16px * var(--dh-scale)) !important; --text-xl: calc(22px * var(--dh-scale)) !important;
+    --spacing-sm: calc(4px * var(--dh-scale)) !important; --spacing-md: calc(6px * var(--dh-scale)) !important;
+    --spacing-lg: calc(8px * var(--dh-scale)) !important; --spacing-xl: calc(10px * var(--dh-scale)) !important;
+    --size-8: calc(32px * var(--dh-scale)) !important; }
+}
 .gradio-container :is(button, a, summary, input, textarea, [tabindex]):focus-visible {
   outline: 3px solid var(--fig-line0) !important; outline-offset: 2px; }
 @media (max-width: 640px) { footer .divider { display: none !important; } }

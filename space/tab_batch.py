@@ -102,7 +102,7 @@ def build(shared: Shared) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
             files = gr.File(
-                label=f"Several files or a zip, up to {limits.max_files}", file_count="multiple", height=210,
+                label=f"Several files or a zip, up to {limits.max_files}", file_count="multiple", height="13.2rem",
                 file_types=["video", "image", "audio", ".zip"], elem_id="batch-files",
             )  # fmt: skip
             with gr.Row():

@@ -118,10 +118,10 @@ def build(shared: Shared) -> None:
     kinds = ["video", "image", "audio"]
     with gr.Row(equal_height=False):
         with gr.Column(min_width=280):
-            one = gr.File(label="First file", file_types=kinds, height=170, elem_id="compare-one")
+            one = gr.File(label="First file", file_types=kinds, height="10.6rem", elem_id="compare-one")
         with gr.Column(min_width=280):
             other = gr.File(
-                label="Second file (empty: the same)", file_types=kinds, height=170, elem_id="compare-other"
+                label="Second file (empty: the same)", file_types=kinds, height="10.6rem", elem_id="compare-other"
             )
             bundle = gr.Textbox(
                 label="Other weights for the second side", placeholder="owner/name, a folder, or box", max_lines=1,
