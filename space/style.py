@@ -9,7 +9,8 @@ import gradio as gr
 _HERE = Path(__file__).parent
 CSS = (_HERE / "style.css").read_text(encoding="utf-8")
 # Out of Gradio's reach, which rewrites selectors. 4K screens that their system does not scale are read from as far away
-# as any other (Gradio's own sizes are of gradio.themes.sizes); the ring shows where the keyboard is; a phone shows one of the footer's links, and no dot after it.
+# as any other: there everything is larger, Gradio's own sizes (gradio.themes.sizes) too. The ring shows where the
+# keyboard is. A phone shows one of the footer's links, and no dot after it.
 _FRAME = """<style>
 @media (min-width: 2200px) { :root { --dh-scale: 1.35; } }
 @media (min-width: 3000px) { :root { --dh-scale: 1.8; } }

@@ -160,8 +160,8 @@ def build(shared: Shared) -> Analyse:
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
             file = gr.File(
-                label="Drop or paste a video, picture or sound", file_types=["video", "image", "audio"], height="10.6rem",
-                elem_id="file",
+                label="Drop or paste a video, picture or sound", file_types=["video", "image", "audio"],
+                height="10.6rem", elem_id="file",
             )  # fmt: skip
             with gr.Accordion("Record instead", open=False) as recorder:
                 # Not there until they are wanted: their players are a third of what the page would load.
