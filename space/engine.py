@@ -56,7 +56,7 @@ class Engine:
         self.load = load or (lambda name: Detector.from_pretrained(name, limits=limits.media()))
         self._pools: OrderedDict[str | None, Queue[Detector | None]] = OrderedDict()
         self._guard = threading.Lock()
-        self._known_points: dict[str | None, dict[str, dict[str, float]]] = {}
+        self._known: dict[str | None, Detector] = {}
         self._inside = 0  # requests that have a detector or wait for one
 
     @contextmanager
@@ -80,7 +80,7 @@ class Engine:
             try:
                 if detector is None:
                     detector = self.load(bundle or self.bundle)
-                self._known_points[bundle or self.bundle] = detector.operating_points()
+                self._known[bundle or self.bundle] = detector
                 yield detector
             finally:
                 pool.put(detector)
@@ -117,9 +117,14 @@ class Engine:
         with self.lent(choice.bundle, progress) as detector:
             draw(Path(path), out, result, detector, self.limits.media(), lambda n, whole: progress(n / whole, "video"))
 
+    def known(self, bundle: str | None = None) -> Detector | None:
+        """A loaded detector of these weights, for what it says of itself only; never waits. None: not loaded yet."""
+        return self._known.get(bundle or self.bundle)
+
     def known_points(self, bundle: str | None = None) -> dict[str, dict[str, float]]:
         """Limits on P(fake) by branch and name, of a bundle that was used; never waits."""
-        return self._known_points.get(bundle or self.bundle, {})
+        detector = self.known(bundle)
+        return {} if detector is None else detector.operating_points()
 
     def _pool(self, bundle: str | None) -> Queue[Detector | None]:
         with self._guard:
@@ -130,6 +135,7 @@ class Engine:
                 while len(self._pools) > MAX_BUNDLES:
                     oldest = next(name for name in self._pools if name != self.bundle)
                     del self._pools[oldest]
+                    self._known.pop(oldest, None)
             self._pools.move_to_end(bundle)
             return self._pools[bundle]
 

@@ -55,11 +55,14 @@ def use(shared: Shared, source: str, name: str, point: str, own: float | None, p
 
 
 def show(shared: Shared, settings: Settings) -> tuple[str, str]:
-    """Figures and card of the weights that were chosen; loads them where they are not yet."""
-    with shared.engine.lent(settings.choice.bundle) as detector:
-        figures = figures_table(detector, settings.choice.threshold, settings.prevalence)
-        label = detector.bundle.label
-        return f"<h3>In force: {escape(label)}</h3>{figures}", _card(detector.bundle.path, label)
+    """Figures and card of the weights that were chosen; loads them where they are not yet, else never waits."""
+    detector = shared.engine.known(settings.choice.bundle)
+    if detector is None:
+        with shared.engine.lent(settings.choice.bundle) as detector:
+            pass
+    figures = figures_table(detector, settings.choice.threshold, settings.prevalence)
+    label = detector.bundle.label
+    return f"<h3>In force: {escape(label)}</h3>{figures}", _card(detector.bundle.path, label)
 
 
 def build(shared: Shared, analyse: Analyse, tab: gr.Tab) -> None:

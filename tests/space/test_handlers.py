@@ -108,6 +108,13 @@ def test_cancelling_while_waiting_gives_the_place_in_the_line_free(picture: str)
     assert yours.error is None and yours.result.verdict is Verdict.UNCERTAIN
 
 
+def test_the_model_tab_never_waits_behind_an_analysis() -> None:
+    engine, _ = served(scored_picture(), concurrency=1)
+    with engine.lent():
+        figures, card = tab_model.show(Shared(engine, None), Settings())
+    assert "tiny trained" in figures and "brings no card" in card
+
+
 def test_two_detectors_work_at_the_same_time() -> None:
     meeting = threading.Barrier(2, timeout=20)
     engine = Engine(PageLimits(concurrency=2), load=lambda name: Meeting(meeting))  # type: ignore[arg-type,return-value]
