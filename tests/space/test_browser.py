@@ -16,7 +16,7 @@ from deepfake_hf.synthesis.examples import Example
 from tests.space.browsing import SCORED, Watched
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, FileChooser
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -132,10 +132,14 @@ def test_by_keyboard_alone(browser: Browser, address: str, examples: list[Exampl
                 return
         pytest.fail(f"{place} is not reached by the Tab key")
 
+    choosers: list[FileChooser] = []
+    page.on("filechooser", choosers.append)  # from the start: asked for later, it misses the key
     walk_to("#file button")
-    with page.expect_file_chooser() as chosen:
-        page.keyboard.press("Enter")
-    chosen.value.set_files(examples[3].path)
+    page.keyboard.press("Enter")
+    deadline = time.monotonic() + 60
+    while not choosers and time.monotonic() < deadline:
+        page.wait_for_timeout(100)
+    choosers[0].set_files(examples[3].path)
     page.wait_for_selector("#player .dh-preview")
     walk_to("#analyse")
     page.keyboard.press("Enter")
