@@ -133,7 +133,9 @@ def test_by_keyboard_alone(browser: Browser, address: str, examples: list[Exampl
         pytest.fail(f"{place} is not reached by the Tab key")
 
     choosers: list[FileChooser] = []
-    page.on("filechooser", choosers.append)  # from the start: asked for later, it misses the key
+    page.on(
+        "filechooser", lambda chooser: choosers.append(chooser)
+    )  # from the start: asked for later, it misses the key
     walk_to("#file button")
     page.keyboard.press("Enter")
     deadline = time.monotonic() + 60
