@@ -22,15 +22,20 @@ from space.engine import Engine
 from space.history import History
 from space.limits import PageLimits, history_file, is_public
 from space.live import LiveRoom
-from space.shared import Settings, Shared, session_of
+from space.shared import PRIVATE, Settings, Shared, session_of
 from space.style import CSS, HEAD, theme
 
 _SWEEP_S = 60
 _FOOT = (
-    '<footer class="dh-foot"><p>A detector errs, and on some cameras it calls one genuine video in five fake (see the '
-    "model card). It knows the kinds of fakes it was trained on and may miss others; heavy compression, make-up or "
-    "filters can mislead it. Do not use its answer as the only ground for a decision about a person.</p></footer>"
+    '<footer class="dh-foot"><p>A detector errs both ways: it calls some genuine files fake, more of them where the '
+    "camera or the recording is unlike those that it was measured on, and it misses fakes, above all of kinds that it "
+    "was not trained on. Heavy compression, make-up or filters can mislead it. How often it erred, and on what, stands "
+    'under <button type="button" class="dh-link">Model</button>. Do not use its answer as the only ground for a '
+    "decision about a person.</p></footer>"
 )
+_TO_MODEL = """element.addEventListener("click", (event) => {
+  if (event.target.closest("button")) trigger("click");
+});"""
 
 
 def build_app(
@@ -53,9 +58,8 @@ def build_app(
     limits = engine.limits
     shared = Shared(engine, history)
     room = LiveRoom(lambda: engine.load(engine.bundle), limits.live_sessions, limits.idle_seconds)
-    with gr.Blocks(
-        title="Is this genuine?", delete_cache=(_SWEEP_S, int(60 * limits.keep_minutes)), analytics_enabled=False
-    ) as app:
+    sweep = (_SWEEP_S, max(1, int(60 * limits.keep_minutes)))
+    with gr.Blocks(title="Is this genuine?", delete_cache=sweep, analytics_enabled=False) as app:
         gr.HTML(_head(limits))
         shared.settings = gr.State(Settings())
         with gr.Tabs(elem_id="tabs") as tabs:
@@ -76,13 +80,15 @@ def build_app(
                     tab_history.build(history)(past)
             with gr.Tab("For programs", id="programs"):
                 programs.build(shared)
-        gr.HTML(_FOOT)
+        foot = gr.HTML(_FOOT, elem_id="foot", js_on_load=_TO_MODEL)
+        foot.click(lambda: gr.Tabs(selected="model"), None, tabs, queue=False, show_progress="hidden", **PRIVATE)
 
         def left(request: gr.Request) -> None:
             name = session_of(request)
             for kind in ("", "/batch", "/compare"):
                 shared.jobs.cancel(name + kind)
                 shared.uploads.leave(name + kind)
+                shared.leave_workshop(name + kind)
             for kind in ("/camera", "/sound"):
                 room.end(name + kind)
 

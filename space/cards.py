@@ -45,7 +45,11 @@ def told_card(sentence_: str, state: str = "error") -> str:
 def small_verdict(result: DetectionResult) -> str:
     """Icon and word, for tables."""
     kind = result.verdict.value if result.verdict else "none"
-    word = WORDS[result.verdict] if result.verdict else STATUS[result.status]
+    return tag(kind, WORDS[result.verdict] if result.verdict else STATUS[result.status])
+
+
+def tag(kind: str, word: str) -> str:
+    """A coloured word with its icon; ``kind`` is a verdict or ``none``."""
     return f'<span class="dh-tag dh-{kind}">{_icon(kind)}{escape(word)}</span>'
 
 
@@ -149,5 +153,7 @@ def _live_line(who: str, verdict: Verdict | None, p_fake: float | None, reason: 
     kind = verdict.value if verdict else "none"
     word = WORDS[verdict] if verdict else "No verdict"
     score = "" if p_fake is None else f" P(fake) {score_text(p_fake)}"
-    why = f"<small>{escape(sentence(reason))}</small>" if verdict is None and reason else ""
-    return f'<p><b>{escape(who)}</b> <span class="dh-tag dh-{kind}">{_icon(kind)}{word}</span>{escape(score)}{why}</p>'
+    if verdict is Verdict.UNCERTAIN:
+        reason = MEANING[verdict]
+    why = f"<small>{escape(sentence(reason))}</small>" if verdict in (None, Verdict.UNCERTAIN) and reason else ""
+    return f"<p><b>{escape(who)}</b> {tag(kind, word)}{escape(score)}{why}</p>"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
+from queue import Empty, Queue
 
 from deepfake_hf import DetectionResult, Detector
 from deepfake_hf.cli.annotate import draw
@@ -19,10 +19,12 @@ from deepfake_hf.cli.detect import DetectOptions
 from deepfake_hf.cli.report import Examined, examine, write_case
 from deepfake_hf.errors import DeepfakeHFError, UsageError
 from deepfake_hf.report.record import named, write_record
+from space.jobs import WAITING
 from space.limits import PageLimits
 
 MAX_BUNDLES = 2  # held at a time; the one that was used longest ago goes
 Progress = Callable[[float, str], None]
+_WAIT_S = 0.25
 _SEE = "The terminal that runs this page shows the details"
 _log = logging.getLogger("deepfake_hf.space")
 
@@ -54,12 +56,16 @@ class Engine:
         self.load = load or (lambda name: Detector.from_pretrained(name, limits=limits.media()))
         self._pools: OrderedDict[str | None, Queue[Detector | None]] = OrderedDict()
         self._guard = threading.Lock()
-        self._known_points: dict[str | None, dict[str, dict[str, float]]] = {}
+        self._known: dict[str | None, Detector] = {}
         self._inside = 0  # requests that have a detector or wait for one
 
     @contextmanager
-    def lent(self, bundle: str | None = None) -> Iterator[Detector]:
+    def lent(self, bundle: str | None = None, progress: Progress | None = None) -> Iterator[Detector]:
         """A detector for this thread alone; waits for one where all are lent.
+
+        Args:
+            bundle: None: the page's own.
+            progress: Called while it waits; what it raises ends the waiting and gives the place in the line free.
 
         Raises:
             UsageError: Too many wait already.
@@ -69,14 +75,16 @@ class Engine:
             if self._inside >= self.limits.queue + self.limits.concurrency:
                 raise UsageError("the page is busy", f"{self.limits.queue} requests wait already", "come in a minute")
             self._inside += 1
-        detector = pool.get()
         try:
-            if detector is None:
-                detector = self.load(bundle or self.bundle)
-            self._known_points[bundle or self.bundle] = detector.operating_points()
-            yield detector
+            detector = _wait(pool, progress)
+            try:
+                if detector is None:
+                    detector = self.load(bundle or self.bundle)
+                self._known[bundle or self.bundle] = detector
+                yield detector
+            finally:
+                pool.put(detector)
         finally:
-            pool.put(detector)
             with self._guard:
                 self._inside -= 1
 
@@ -87,7 +95,7 @@ class Engine:
 
     def detect(self, path: str, choice: Choice, progress: Progress | None = None) -> DetectionResult:
         """Analyse one file; the result knows it by its name only."""
-        with self.lent(choice.bundle) as detector:
+        with self.lent(choice.bundle, progress) as detector:
             raw = detector.detect(path, threshold=choice.threshold, progress=progress)
         return named(raw, path, Path(path).name)
 
@@ -101,17 +109,22 @@ class Engine:
             max_minutes=self.limits.max_minutes,
             quiet=True,
         )
-        with self.lent(choice.bundle) as detector:
+        with self.lent(choice.bundle, progress) as detector:
             return examine(Path(path), options, progress, maps=True, detector=detector, found=found)
 
     def annotate(self, path: str, result: DetectionResult, choice: Choice, out: Path, progress: Progress) -> None:
         """Write the video with its verdict drawn in."""
-        with self.lent(choice.bundle) as detector:
+        with self.lent(choice.bundle, progress) as detector:
             draw(Path(path), out, result, detector, self.limits.media(), lambda n, whole: progress(n / whole, "video"))
+
+    def known(self, bundle: str | None = None) -> Detector | None:
+        """A loaded detector of these weights, for what it says of itself only; never waits. None: not loaded yet."""
+        return self._known.get(bundle or self.bundle)
 
     def known_points(self, bundle: str | None = None) -> dict[str, dict[str, float]]:
         """Limits on P(fake) by branch and name, of a bundle that was used; never waits."""
-        return self._known_points.get(bundle or self.bundle, {})
+        detector = self.known(bundle)
+        return {} if detector is None else detector.operating_points()
 
     def _pool(self, bundle: str | None) -> Queue[Detector | None]:
         with self._guard:
@@ -122,8 +135,18 @@ class Engine:
                 while len(self._pools) > MAX_BUNDLES:
                     oldest = next(name for name in self._pools if name != self.bundle)
                     del self._pools[oldest]
+                    self._known.pop(oldest, None)
             self._pools.move_to_end(bundle)
             return self._pools[bundle]
+
+
+def _wait(pool: Queue[Detector | None], progress: Progress | None) -> Detector | None:
+    while True:
+        try:
+            return pool.get(timeout=_WAIT_S)
+        except Empty:
+            if progress is not None:
+                progress(0.0, WAITING)
 
 
 def write_downloads(examined: Examined, folder: Path) -> tuple[Path, Path]:

@@ -28,6 +28,7 @@ class Entry:
     verdict: str
     p_fake: float | None
     picture: bytes | None
+    kind: str | None = None
 
 
 class History:
@@ -55,7 +56,7 @@ class History:
         """The latest first; every word must be in the file's name, the verdict, the day or the hash."""
         if not self.path.is_file():
             return []
-        query = "SELECT id, made_at, name, verdict, p_fake, picture FROM results"
+        query = "SELECT id, made_at, name, verdict, p_fake, picture, kind FROM results"
         wanted = [f"%{word}%" for word in words.split()]
         if wanted:
             query += " WHERE " + " AND ".join(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 POLL_S = 0.25
+WAITING = "waiting for the detector"
 
 
 class Cancelled(Exception):
@@ -22,7 +23,7 @@ class Job:
     """
 
     def __init__(self, work: Callable[[Job], Any]) -> None:
-        self.share, self.what = 0.0, "waiting for the detector"
+        self.share, self.what = 0.0, WAITING
         self.found: Any = None  # what is there before the end
         self.result: Any = None
         self.error: BaseException | None = None

@@ -69,7 +69,7 @@ def figures_table(detector: Detector, point: str, prevalence: float) -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     names = (
         "Measured on", "AUC (95 %)", "Fakes found", "False alarms", "Called fake from",
-        f"Of files called fake, fakes, where {100 * prevalence:g} in 100 are",
+        f"Right when it says fake, where {100 * prevalence:g} in 100 files are fakes",
     )  # fmt: skip
     rows = "".join(
         f'<tr><th scope="row">{title}</th>'

@@ -205,7 +205,7 @@ def _page(shared: Shared) -> str:
     mcp = (
         "<p>Tools for language models (MCP) at <code>/gradio_api/mcp/</code>: <code>detect</code>, "
         "<code>detect_batch</code>, <code>report</code>, <code>annotate</code>, <code>model_card</code>, "
-        "<code>limits</code>.</p>"
+        "<code>limits</code>. A file is given as its public http(s) address or as <code>data:…;base64,…</code>.</p>"
         if mcp_is_there()
         else "<p>The MCP server is off: the package <code>mcp</code> is not installed.</p>"
     )

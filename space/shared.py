@@ -37,6 +37,16 @@ class Shared:
     jobs: Sessions = field(default_factory=Sessions)
     uploads: Uploads = field(default_factory=Uploads)
     settings: gr.State | None = None  # the component; each visitor has a value of their own
+    workshops: dict[str, Workshop] = field(default_factory=dict)
+
+    def workshop(self, session: str) -> Workshop:
+        """A new folder for what the session's next analysis writes; the one before goes."""
+        self.leave_workshop(session)
+        self.workshops[session] = Workshop()
+        return self.workshops[session]
+
+    def leave_workshop(self, session: str) -> None:
+        close_workshop(self.workshops.pop(session, None))
 
 
 def session_of(request: gr.Request | None) -> str:

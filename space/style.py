@@ -8,7 +8,27 @@ import gradio as gr
 
 _HERE = Path(__file__).parent
 CSS = (_HERE / "style.css").read_text(encoding="utf-8")
-HEAD = f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>"
+# Out of Gradio's reach, which rewrites selectors. 4K screens that their system does not scale are read from as far away
+# as any other: there everything is larger, Gradio's own sizes (gradio.themes.sizes) too. The ring shows where the
+# keyboard is. A phone shows one of the footer's links, and no dot after it.
+_FRAME = """<style>
+@media (min-width: 2200px) { :root { --dh-scale: 1.35; } }
+@media (min-width: 3000px) { :root { --dh-scale: 1.8; } }
+@media (min-width: 2200px) {
+  html { font-size: calc(16px * var(--dh-scale)); }
+  :root { --dh-wide: calc(1180px * var(--dh-scale));
+    --text-xxs: calc(9px * var(--dh-scale)) !important; --text-xs: calc(10px * var(--dh-scale)) !important;
+    --text-sm: calc(12px * var(--dh-scale)) !important; --text-md: calc(14px * var(--dh-scale)) !important;
+    --text-lg: calc(16px * var(--dh-scale)) !important; --text-xl: calc(22px * var(--dh-scale)) !important;
+    --spacing-sm: calc(4px * var(--dh-scale)) !important; --spacing-md: calc(6px * var(--dh-scale)) !important;
+    --spacing-lg: calc(8px * var(--dh-scale)) !important; --spacing-xl: calc(10px * var(--dh-scale)) !important;
+    --size-8: calc(32px * var(--dh-scale)) !important; }
+}
+.gradio-container :is(button, a, summary, input, textarea, [tabindex]):focus-visible {
+  outline: 3px solid var(--fig-line0) !important; outline-offset: 2px; }
+@media (max-width: 640px) { footer .divider { display: none !important; } }
+</style>"""
+HEAD = f"{_FRAME}<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>"
 
 _INK = gr.themes.Color("#f6f7f9", "#eceef2", "#dfe3ea", "#c6ccd7", "#98a1b2", "#6d7789", "#525c6e", "#3a4352",
                        "#262d3a", "#181d27", "#10141c", name="ink")  # fmt: skip
@@ -60,8 +80,14 @@ def theme() -> gr.themes.Base:
         button_primary_border_color_dark="#96b7e2",
         button_secondary_text_color="#1f2430",
         button_secondary_text_color_dark="#eceef3",
-        button_secondary_border_color="#98a1b2",
-        button_secondary_border_color_dark="#525c6e",
+        button_secondary_border_color="#7a8496",
+        button_secondary_border_color_dark="#6d7789",
+        input_border_width="1px",
+        input_border_width_dark="1px",
+        input_border_color="#7a8496",
+        input_border_color_dark="#6d7789",
+        checkbox_border_color="#7a8496",
+        checkbox_border_color_dark="#6d7789",
         input_background_fill="#ffffff",
         input_background_fill_dark="#1d2330",
         link_text_color="#294c82",

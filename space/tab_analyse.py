@@ -72,7 +72,7 @@ def analyse(
         yield (cards.told_card("Choose a file or an example first."), *[skip] * 9)
         return
     close_workshop(workshop)
-    workshop, name = Workshop(), name_of(path)
+    workshop, name = shared.workshop(session), name_of(path)
     shown = False
     job = shared.jobs.begin(session, Job(lambda job: work(shared, path, settings, workshop.path, job)))
     hidden = [gr.update(visible=False, value=None)] * 3
@@ -160,12 +160,20 @@ def build(shared: Shared) -> Analyse:
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
             file = gr.File(
-                label="Drop or paste a video, picture or sound", file_types=["video", "image", "audio"], height=150,
-                elem_id="file",
+                label="Drop or paste a video, picture or sound", file_types=["video", "image", "audio"],
+                height="10.6rem", elem_id="file",
             )  # fmt: skip
-            with gr.Accordion("Record instead", open=False):
-                sound = gr.Audio(sources=["microphone"], type="filepath", label="Record speech", elem_id="record-sound")
-                film = gr.Video(sources=["webcam"], label="Record a clip", elem_id="record-film")
+            with gr.Accordion("Record instead", open=False) as recorder:
+                # Not there until they are wanted: their players are a third of what the page would load.
+                sound = gr.Audio(
+                    sources=["microphone"], type="filepath", label="Record speech", elem_id="record-sound",
+                    visible=False,
+                )  # fmt: skip
+                # With its sound, which is judged too, and not mirrored: for both Gradio would call an ffmpeg program.
+                film = gr.Video(
+                    sources=["webcam"], label="Record a clip", elem_id="record-film", visible=False, include_audio=True,
+                    webcam_options=gr.WebcamOptions(mirror=False),
+                )  # fmt: skip
             keep = gr.Checkbox(
                 label="Keep the result in the history on this machine", visible=shared.history is not None,
                 elem_id="keep",
@@ -214,6 +222,7 @@ def build(shared: Shared) -> Analyse:
     draw.click(annotated, [done, workshop], [video, note], concurrency_limit=None, **quiet)
     # Outside the queue, so that it never waits behind an analysis.
     file.change(chosen, file, [seen, card, plot, parts, page, record, video, draw, done, note], queue=False, **quiet)
+    recorder.expand(lambda: [gr.update(visible=True)] * 2, None, [sound, film], queue=False, **quiet)
     for recorded in (sound, film):
         recorded.stop_recording(lambda path: path, recorded, file, queue=False, **quiet)
     return Analyse(file, go, line, begin, inputs, outputs)

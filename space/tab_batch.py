@@ -48,14 +48,15 @@ def batch(
         yield (cards.told_card("Choose several files or a zip first."), *[skip] * 5)
         return
     close_workshop(workshop)
-    workshop = Workshop()
+    workshop = shared.workshop(session)
     job = shared.jobs.begin(session, Job(lambda job: work(shared, paths, settings, workshop, job)))
     gone = [gr.update(visible=False, value=None)] * 3
-    yield cards.progress_card(f"{len(paths)} files", 0.0, job.what, None), [], *gone, workshop
+    first = cards.progress_card(f"{len(paths)} files", 0.0, job.what, None)
+    yield first, gr.update(value=[], visible=False), *gone, workshop
     shown = 0
     for _ in job.snapshots():
         so_far: list[Row] = list(job.found or [])
-        table = skip if len(so_far) == shown else table_of(so_far)
+        table = skip if len(so_far) == shown else gr.update(value=table_of(so_far), visible=True)
         shown = len(so_far)
         yield cards.progress_card("Batch", job.share, job.what, job.seconds_left()), table, *[skip] * 4
     rows: list[Row] = list(job.found or [])
@@ -67,12 +68,17 @@ def batch(
         yield (cards.told_card(ended, "cancelled"), *[skip] * 5)
         return
     files = [gr.update(value=str(path), visible=True) for path in write_rows(rows, workshop.path)]
-    yield summary(rows, bool(ended)), table_of(rows), *files, workshop
+    yield summary(rows, bool(ended)), gr.update(value=table_of(rows), visible=True), *files, workshop
 
 
 def table_of(rows: list[Row]) -> Table:
-    """As the sortable table takes them."""
-    return [[row.name, *row.cells()] for row in rows]
+    """As the sortable table takes them: readings as HTML, scores with as many digits each, so that they sort."""
+    table: Table = []
+    for row in rows:
+        _, score, *more = row.cells()
+        reading = cards.small_verdict(row.result) if row.result else cards.tag("none", "Failed")
+        table.append([row.name, reading, "" if score is None else f"{score:.3f}", *more])
+    return table
 
 
 def summary(rows: list[Row], cut_off: bool = False) -> str:
@@ -81,10 +87,11 @@ def summary(rows: list[Row], cut_off: bool = False) -> str:
     for row in rows:
         word = row.cells()[0]
         counts[word] = counts.get(word, 0) + 1
-    said = ", ".join(f"{count} {word.lower()}" for word, count in sorted(counts.items(), key=lambda item: -item[1]))
+    said = "; ".join(f"{word}: {count}" for word, count in sorted(counts.items(), key=lambda item: -item[1]))
     stopped = " Cancelled before the rest." if cut_off else ""
+    files = "1 file" if len(rows) == 1 else f"{len(rows)} files"
     return (
-        f'<section role="status" class="dh-card" data-state="done"><h2>{len(rows)} files</h2>'
+        f'<section role="status" class="dh-card" data-state="done"><h2>{files}</h2>'
         f"<p>{said}.{stopped} Click a column's head to sort by it.</p></section>"
     )
 
@@ -95,7 +102,7 @@ def build(shared: Shared) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
             files = gr.File(
-                label=f"Several files or a zip, up to {limits.max_files}", file_count="multiple", height=170,
+                label=f"Several files or a zip, up to {limits.max_files}", file_count="multiple", height="13.2rem",
                 file_types=["video", "image", "audio", ".zip"], elem_id="batch-files",
             )  # fmt: skip
             with gr.Row():
@@ -113,9 +120,9 @@ def build(shared: Shared) -> None:
                     for name, kind in (("CSV", "csv"), ("JSON lines", "jsonl"), ("HTML", "html"))
                 ]
     table = gr.Dataframe(
-        headers=list(HEAD), datatype=["str", "str", "number", "str", "str", "str"], interactive=False,
-        wrap=True, elem_id="batch-table", label="Results", column_widths=["22%", "13%", "11%", "16%", "11%", "27%"],
-        value=[],
+        headers=list(HEAD), datatype=["str", "html", "str", "str", "str", "str"], interactive=False,
+        wrap=True, elem_id="batch-table", label="Results", column_widths=[220, 170, 100, 150, 110, 366],
+        value=[], visible=False,
     )  # fmt: skip
     workshop = new_workshop(shared.engine)
 

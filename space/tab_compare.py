@@ -118,10 +118,10 @@ def build(shared: Shared) -> None:
     kinds = ["video", "image", "audio"]
     with gr.Row(equal_height=False):
         with gr.Column(min_width=280):
-            one = gr.File(label="First file", file_types=kinds, height=150, elem_id="compare-one")
+            one = gr.File(label="First file", file_types=kinds, height="10.6rem", elem_id="compare-one")
         with gr.Column(min_width=280):
             other = gr.File(
-                label="Second file (empty: the same)", file_types=kinds, height=150, elem_id="compare-other"
+                label="Second file (empty: the same)", file_types=kinds, height="10.6rem", elem_id="compare-other"
             )
             bundle = gr.Textbox(
                 label="Other weights for the second side", placeholder="owner/name, a folder, or box", max_lines=1,
@@ -131,10 +131,12 @@ def build(shared: Shared) -> None:
         go = gr.Button("Compare", variant="primary", elem_id="compare-go")
         stop = gr.Button("Cancel", elem_id="compare-cancel")
     state = gr.HTML("", elem_id="compare-state", elem_classes="dh-body")
+    cards_, scenes = [], []
     with gr.Row(equal_height=False):
-        cards_ = [gr.HTML("", elem_classes="dh-body", min_width=280, elem_id=f"compare-card-{n}") for n in (1, 2)]
-    with gr.Row(equal_height=False):
-        scenes = [gr.HTML("", elem_classes="dh-body", min_width=280, elem_id=f"compare-scene-{n}") for n in (1, 2)]
+        for side in (1, 2):
+            with gr.Column(min_width=300):
+                cards_.append(gr.HTML("", elem_classes="dh-body", elem_id=f"compare-card-{side}"))
+                scenes.append(gr.HTML("", elem_classes="dh-body", elem_id=f"compare-scene-{side}"))
 
     def begin(
         one: str | None, other: str | None, bundle: str, settings: Settings, request: gr.Request

@@ -11,8 +11,16 @@ import gradio as gr
 
 from deepfake_hf.report.words import STATUS, WORDS, score_text
 from deepfake_hf.types import Status, Verdict
+from space.cards import tag
 from space.history import Entry, History
 from space.shared import PRIVATE
+
+# Gradio's own events of an HTML component, with the number of the entry whose button was pressed.
+_CLICKS = """element.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-show], [data-delete]");
+  if (button) trigger("show" in button.dataset ? "select" : "delete",
+    { number: Number(button.dataset.show ?? button.dataset.delete) });
+});"""
 
 
 def entries_html(entries: list[Entry]) -> str:
@@ -27,17 +35,21 @@ def _entry(entry: Entry) -> str:
     drawn = (
         f'<img alt="" src="data:image/jpeg;base64,{image}">'
         if image
-        else '<span class="dh-wave" aria-hidden="true">♪</span>'
+        else f'<span class="dh-wave" aria-hidden="true">{"♪" if entry.kind == "audio" else "▦"}</span>'
     )
     known = entry.verdict in set(Verdict)
     word = WORDS[Verdict(entry.verdict)] if known else STATUS[Status(entry.verdict)]
-    kind = entry.verdict if known else "none"
-    score = "" if entry.p_fake is None else f", P(fake) {score_text(entry.p_fake)}"
+    score = "" if entry.p_fake is None else f" P(fake) {score_text(entry.p_fake)}"
     day = entry.made_at.replace("T", " ")[:16]
+    buttons = "".join(
+        f'<button type="button" class="dh-mini" data-{act}="{entry.id}" aria-label="{word} {escape(entry.name)}">{word}'
+        "</button>"
+        for act, word in (("show", "JSON"), ("delete", "Delete"))
+    )
     return (
-        f'<article class="dh-example">{drawn}<div><b>{escape(entry.name)}</b><br>'
-        f'<span class="dh-tag dh-{kind}">{escape(word)}</span>{escape(score)}<br>'
-        f'<span class="dh-small">No. {entry.id}, {escape(day)} UTC</span></div></article>'
+        f'<article class="dh-example">{drawn}<div><b>{escape(entry.name).replace("_", "_<wbr>")}</b><br>'
+        f"{tag(entry.verdict if known else 'none', word)}{escape(score)}<br>"
+        f'<span class="dh-small">{escape(day)} UTC</span><p class="dh-minis">{buttons}</p></div></article>'
     )
 
 
@@ -50,34 +62,44 @@ def build(history: History) -> Any:
         elem_classes="dh-body",
     )
     with gr.Row(elem_classes="dh-tools"):
-        words = gr.Textbox(label="Search name, reading, day or hash", max_lines=1, elem_id="history-search", scale=3)
-        number = gr.Number(label="No.", precision=0, elem_id="history-number", scale=1, minimum=0)
-        look = gr.Button("Show its JSON", elem_id="history-look", scale=1)
-        delete = gr.Button("Delete it", elem_id="history-delete", scale=1)
-        clear = gr.Button("Delete all", variant="stop", elem_id="history-clear", scale=1)
+        words = gr.Textbox(label="Search name, reading, day or hash", max_lines=1, elem_id="history-search", scale=5)
+        clear = gr.Button("Delete all", elem_id="history-clear", scale=1, min_width=140)
+        sure = gr.Button("Yes, delete all", variant="stop", visible=False, elem_id="history-sure", min_width=140)
+        keep = gr.Button("Keep them", visible=False, elem_id="history-keep", min_width=140)
     said = gr.HTML("", elem_id="history-said", elem_classes="dh-body")
-    shown = gr.HTML("", elem_id="history", elem_classes="dh-body")
+    shown = gr.HTML("", elem_id="history", elem_classes="dh-body", js_on_load=_CLICKS)
+    asked = [clear, sure, keep]
 
     def find(words: str) -> str:
         return entries_html(history.search(words))
 
-    def remove(number: float | None, words: str) -> tuple[str, str]:
-        gone = number is not None and history.delete(int(number))
-        return ("Deleted." if gone else "There is no result with that number."), find(words)
+    def remove(words: str, event: gr.EventData) -> tuple[str, str]:
+        gone = history.delete(int(event.number))
+        return _said("Deleted." if gone else "It was deleted before."), find(words)
 
-    def show(number: float | None) -> str:
-        found = None if number is None else history.result(int(number))
+    def show(event: gr.EventData) -> str:
+        found = history.result(int(event.number))
         if found is None:
-            return "There is no result with that number."
-        return f'<pre class="dh-json" tabindex="0">{escape(json.dumps(found, indent=2, ensure_ascii=False))}</pre>'
+            return _said("It was deleted before.")
+        text = escape(json.dumps(found, indent=2, ensure_ascii=False))
+        return f'<pre class="dh-json" tabindex="0" aria-label="The result as JSON">{text}</pre>'
 
-    def remove_all() -> tuple[str, str]:
+    def ask(open_: bool) -> list[Any]:
+        return [gr.update(visible=not open_), gr.update(visible=open_), gr.update(visible=open_)]
+
+    def remove_all() -> tuple[Any, ...]:
         history.clear()
-        return "All deleted.", find("")
+        return _said("All deleted."), find(""), *ask(False)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False, **PRIVATE}
     words.change(find, words, shown, **quiet)
-    look.click(show, number, said, **quiet)
-    delete.click(remove, [number, words], [said, shown], **quiet)
-    clear.click(remove_all, None, [said, shown], **quiet)
+    shown.select(show, None, said, **quiet)
+    shown.delete(remove, words, [said, shown], **quiet)
+    clear.click(lambda: ask(True), None, asked, **quiet)
+    keep.click(lambda: ask(False), None, asked, **quiet)
+    sure.click(remove_all, None, [said, shown, *asked], **quiet)
     return lambda tab: tab.select(find, words, shown, **quiet)
+
+
+def _said(words: str) -> str:
+    return f'<p role="status">{escape(words)}</p>'

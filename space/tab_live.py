@@ -54,12 +54,12 @@ def build(shared: Shared, room: LiveRoom) -> None:
             with gr.Row(equal_height=False):
                 with gr.Column(min_width=280):
                     camera = gr.Image(
-                        sources=["webcam"], streaming=True, type="numpy", label="Camera", format="jpeg", height=360,
-                        elem_id="camera", webcam_options=gr.WebcamOptions(mirror=False),
+                        sources=["webcam"], streaming=True, type="numpy", label="Camera", format="jpeg",
+                        height="22.5rem", elem_id="camera", webcam_options=gr.WebcamOptions(mirror=False),
                     )  # fmt: skip
                 with gr.Column(min_width=280):
                     seen = gr.Image(
-                        label="With readings", streaming=True, interactive=False, format="jpeg", height=360,
+                        label="With readings", streaming=True, interactive=False, format="jpeg", height="22.5rem",
                         elem_id="live-picture", buttons=[],
                     )  # fmt: skip
             words = gr.HTML(

@@ -55,11 +55,14 @@ def use(shared: Shared, source: str, name: str, point: str, own: float | None, p
 
 
 def show(shared: Shared, settings: Settings) -> tuple[str, str]:
-    """Figures and card of the weights that were chosen; loads them where they are not yet."""
-    with shared.engine.lent(settings.choice.bundle) as detector:
-        figures = figures_table(detector, settings.choice.threshold, settings.prevalence)
-        label = detector.bundle.label
-        return f"<h3>In force: {escape(label)}</h3>{figures}", _card(detector.bundle.path, label)
+    """Figures and card of the weights that were chosen; loads them where they are not yet, else never waits."""
+    detector = shared.engine.known(settings.choice.bundle)
+    if detector is None:
+        with shared.engine.lent(settings.choice.bundle) as detector:
+            pass
+    figures = figures_table(detector, settings.choice.threshold, settings.prevalence)
+    label = detector.bundle.label
+    return f"<h3>In force: {escape(label)}</h3>{figures}", _card(detector.bundle.path, label)
 
 
 def build(shared: Shared, analyse: Analyse, tab: gr.Tab) -> None:
@@ -75,7 +78,7 @@ def build(shared: Shared, analyse: Analyse, tab: gr.Tab) -> None:
             point = gr.Radio(OPERATING_POINTS, value="fpr1", label="Operating point: how strict", elem_id="threshold")
             own = gr.Number(0.9, label="Fake from P(fake)", minimum=0.01, maximum=0.99, step=0.01, visible=False)
             percent = gr.Slider(
-                0.1, 50, 5, step=0.1, label="Of 100 files that you look at, this many are fakes", elem_id="prevalence"
+                0.1, 50, 5, step=0.1, label="Fakes among 100 files that you look at", elem_id="prevalence"
             )
             go = gr.Button("Use these", variant="primary", elem_id="use")
         with gr.Column(scale=6, min_width=300):

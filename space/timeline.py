@@ -106,7 +106,7 @@ def _stretches(result: DetectionResult) -> str:
     items = "".join(f"<li>{_jump(item)}</li>" for item in sorted(found[:MAX_STRETCHES], key=lambda item: item.start_s))
     left = len(found) - MAX_STRETCHES
     more = f'<p class="dh-small">{left} weaker ones are in the JSON.</p>' if left > 0 else ""
-    return f'<p>Stretches that look fake; each jumps there:</p><ul class="dh-jumps">{items}</ul>{more}'
+    return f'<p>Suspicious stretches; each jumps there:</p><ul class="dh-jumps">{items}</ul>{more}'
 
 
 def _jump(item: Segment) -> str:

@@ -23,9 +23,10 @@ from space.cards import EMPTY_CARD, preview, progress_card, verdict_card
 from space.engine import Choice, Engine, Workshop, told
 from space.history import History
 from space.jobs import Job
+from space.limits import PageLimits
 from space.shared import Settings, Shared
 from space.timeline import timeline
-from tests.space.making import POINTS, abstention, scored_picture, scored_video, served
+from tests.space.making import POINTS, FakeDetector, abstention, scored_picture, scored_video, served
 
 CARD, PLOT, PARTS, PAGE, RECORD, VIDEO, DRAW, DONE, WORKSHOP, NOTE = range(10)
 
@@ -91,6 +92,48 @@ def test_cancelling_stops_the_own_analysis_only(picture: str) -> None:
     shared.jobs.cancel("me")
     last = list(mine)[-1]
     assert 'data-state="cancelled"' in last[CARD] and tab_analyse.CANCELLED in last[CARD]
+
+
+def test_cancelling_while_waiting_gives_the_place_in_the_line_free(picture: str) -> None:
+    engine, _ = served(scored_picture(), queue=1, concurrency=1)
+    shared = Shared(engine, None)
+    with engine.lent():  # somebody else's
+        mine = tab_analyse.analyse(shared, picture, Settings(), False, None, "me")
+        next(mine)
+        assert "Waiting for the detector" in next(mine)[CARD]
+        shared.jobs.cancel("me")
+        assert 'data-state="cancelled"' in list(mine)[-1][CARD]
+        yours = Job(lambda job: engine.detect(picture, Choice(), job.tell)).start()  # the one place is free again
+    list(yours.snapshots())
+    assert yours.error is None and yours.result.verdict is Verdict.UNCERTAIN
+
+
+def test_the_model_tab_never_waits_behind_an_analysis() -> None:
+    engine, _ = served(scored_picture(), concurrency=1)
+    with engine.lent():
+        figures, card = tab_model.show(Shared(engine, None), Settings())
+    assert "tiny trained" in figures and "brings no card" in card
+
+
+def test_two_detectors_work_at_the_same_time() -> None:
+    meeting = threading.Barrier(2, timeout=20)
+    engine = Engine(PageLimits(concurrency=2), load=lambda name: Meeting(meeting))  # type: ignore[arg-type,return-value]
+    jobs = [Job(lambda job, p=p: engine.detect(p, Choice(), job.tell)).start() for p in ("/x/a.png", "/x/b.png")]  # type: ignore[misc]
+    for job, name in zip(jobs, ("a.png", "b.png"), strict=True):
+        list(job.snapshots())
+        assert job.error is None and job.result.path == name
+
+
+class Meeting(FakeDetector):
+    """Goes on only when a second one is at work too."""
+
+    def __init__(self, meeting: threading.Barrier) -> None:
+        super().__init__(scored_picture())
+        self.meeting = meeting
+
+    def detect(self, medium: str | Path, **_: Any) -> Any:
+        self.meeting.wait()
+        return scored_video(path=str(medium))
 
 
 def test_nobody_listening_ends_the_work(picture: str) -> None:

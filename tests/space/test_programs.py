@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 import wave
@@ -14,31 +16,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from deepfake_hf.synthesis.examples import Example, make_examples
+from deepfake_hf.media import EveryNth, read_frames
+from deepfake_hf.synthesis.examples import Example
+from space import app as page
 from space.app import build_app, launch
 from space.engine import Engine
 from space.limits import PageLimits
 from space.programs import answer_schema, mcp_is_there
+from tests.space.making import scored_picture, served
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = {"detect", "detect_batch", "report", "annotate", "model_card", "limits"}
 
 
 @pytest.fixture(scope="module")
-def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Example]]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DEEPFAKE_HF_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield make_examples()
-
-
-@pytest.fixture(scope="module")
 def address(examples: list[Example], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A page with narrow limits: 0.4 MB, 6 s, 2 files."""
-    limits = PageLimits(max_mb=0.4, max_minutes=0.1, max_files=2)
+    """A page with narrow limits (0.4 MB, 6 s, 2 files) that does two analyses at a time."""
+    limits = PageLimits(max_mb=0.4, max_minutes=0.1, max_files=2, concurrency=2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
         app = build_app(Engine(limits), examples)
@@ -72,6 +71,41 @@ def test_a_picture_cannot_be_annotated_and_that_is_told(client: Client, examples
     with pytest.raises(AppError, match="has no moving picture") as told:
         client.predict(handle_file(str(examples[3].path)), api_name="/annotate")
     assert "/tmp" not in str(told.value)
+
+
+def test_a_video_is_annotated(client: Client, examples: list[Example]) -> None:
+    film = client.predict(handle_file(str(examples[1].path)), api_name="/annotate")
+    before, after = (list(read_frames(Path(path), EveryNth(50))) for path in (examples[1].path, film))
+    assert Path(film).name == "portrait_filmed_self_blended.annotated.mp4" and len(after) == len(before) == 3
+    assert after[0].rgb.shape[1] == before[0].rgb.shape[1] and not np.array_equal(after[0].rgb, before[0].rgb)
+
+
+def test_two_at_once_get_their_own(address: str, client: Client, examples: list[Example]) -> None:
+    paths = [str(examples[place].path) for place in (2, 3)]
+    alone = [client.predict(handle_file(path), api_name="/detect") for path in paths]
+    calls = [client.submit(handle_file(path), api_name="/detect") for path in paths * 2]
+    for call, known in zip(calls, alone * 2, strict=True):
+        found = call.result(timeout=300)
+        assert found["file"] == known["file"] and found["p_fake"] == pytest.approx(known["p_fake"], abs=1e-4)
+
+
+def test_uploads_and_what_was_made_of_them_go_after_their_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, examples: list[Example]
+) -> None:
+    monkeypatch.setattr(page, "_SWEEP_S", 1)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    engine, _ = served(scored_picture(), keep_minutes=1 / 60)
+    app = build_app(engine, [])
+    try:
+        own = Client(launch(app, engine.limits, prevent_thread_lock=True), verbose=False, download_files=str(tmp_path))
+        own.predict(handle_file(str(examples[3].path)), api_name="/detect")
+        uploads = tmp_path / "gradio"
+        deadline = time.monotonic() + 30
+        while list(uploads.rglob("*.png")) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert uploads.is_dir() and not list(uploads.rglob("*.png"))
+    finally:
+        app.close()
 
 
 def test_a_batch_goes_on_after_a_broken_file(client: Client, examples: list[Example], tmp_path: Path) -> None:
@@ -125,9 +159,12 @@ def test_a_typed_schema_has_no_references() -> None:
 
 
 @pytest.mark.skipif(not mcp_is_there(), reason="the package mcp is not installed")
-def test_mcp_offers_the_useful_tools_only(address: str) -> None:
+def test_mcp_offers_the_useful_tools_only_and_answers(address: str, examples: list[Example]) -> None:
     from mcp import ClientSession
     from mcp.client.streamable_http import streamablehttp_client
+
+    # Gradio fetches no address of this machine for a tool (it could be made to read others' services): the file itself.
+    example = f"data:image/png;base64,{base64.b64encode(examples[3].path.read_bytes()).decode()}"
 
     async def visit() -> tuple[set[str], str, str]:
         async with (
@@ -137,10 +174,12 @@ def test_mcp_offers_the_useful_tools_only(address: str) -> None:
             await session.initialize()
             tools = (await session.list_tools()).tools
             held = await session.call_tool("limits", {})
-            return {tool.name for tool in tools if tool.description}, str(held.content), str(tools[0].inputSchema)
+            found = await session.call_tool("detect", {"file": example, "threshold": "fpr5"})
+            return {tool.name for tool in tools if tool.description}, str(held.content), found.content[0].text
 
-    names, held, _ = asyncio.run(visit())
+    names, held, found = asyncio.run(visit())
     assert names == TOOLS and "DEEPFAKE_HF_SPACE_MAX_FILES" in held
+    assert all(said in found for said in ("status", "scored", "fpr5"))
 
 
 @pytest.mark.slow
@@ -148,14 +187,14 @@ def test_the_command_starts_the_page(examples: list[Example]) -> None:
     environment = os.environ | {"DEEPFAKE_HF_CACHE": str(examples[0].path.parents[2]), "PYTHONPATH": str(ROOT)}
     code = "from deepfake_hf.cli import main; main()"
     command = [sys.executable, "-c", code, "space", "--port", "7953", "--auth", "anna:secret"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd="/", env=environment) as page:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd="/", env=environment) as started:
         try:
-            assert page.stdout is not None
+            assert started.stdout is not None
             # Gradio's MCP server may say something of its own first
-            assert any("The page is at http://127.0.0.1:7953" in line for line in page.stdout)
+            assert any("The page is at http://127.0.0.1:7953" in line for line in started.stdout)
             with pytest.raises(urllib.error.HTTPError, match="401"):
                 urllib.request.urlopen("http://127.0.0.1:7953/config", timeout=60)
             client = Client("http://127.0.0.1:7953", auth=("anna", "secret"), verbose=False)
             assert client.predict(api_name="/limits")["DEEPFAKE_HF_SPACE_MAX_MB"] == 500
         finally:
-            page.terminate()
+            started.terminate()

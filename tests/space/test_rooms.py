@@ -95,11 +95,16 @@ def test_a_batch_goes_on_after_a_broken_file(tmp_path: Path) -> None:
         tab_batch.batch(Shared(engine, None), ["/x/=1+1.mp4", "/x/b.mp4", "/x/wall.png"], Settings(), None, "me")
     )
     state, table, *files, workshop = steps[-1]
-    assert 'data-state="done"' in state and "1 fake, 1 failed, 1 no face was found" in state
-    assert [row[:3] for row in table] == [
-        ["=1+1.mp4", "Fake", 0.94], ["b.mp4", "Failed", None], ["wall.png", "No face was found", None],
+    assert 'data-state="done"' in state and "Fake: 1; Failed: 1; No face was found: 1" in state
+    assert table["visible"] and [(row[0], row[2]) for row in table["value"]] == [
+        ("=1+1.mp4", "0.940"), ("b.mp4", ""), ("wall.png", ""),
     ]  # fmt: skip
-    assert "RuntimeError" in table[1][-1] and "boom" not in table[1][-1]
+    readings = [row[1] for row in table["value"]]
+    for reading, kind, word in zip(
+        readings, ("fake", "none", "none"), ("Fake", "Failed", "No face was found"), strict=True
+    ):
+        assert f"dh-{kind}" in reading and f"{word}</span>" in reading
+    assert "RuntimeError" in table["value"][1][-1] and "boom" not in table["value"][1][-1]
     stored = [Path(file["value"]) for file in files]
     assert [path.name for path in stored] == ["results.csv", "results.jsonl", "results.html"]
     rows = list(csv.reader(stored[0].open(encoding="utf-8")))
