@@ -78,7 +78,6 @@ def _fit_logistic(margins: ArrayLike, labels: ArrayLike, intercept: bool) -> dic
 
     classes = need_both(labels)
     # Here and not above: only fitting needs it, and it would lengthen every start by a sixth.
-    from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=1e6, class_weight="balanced", fit_intercept=intercept)
     model.fit(np.asarray(margins, float)[:, None], classes)
