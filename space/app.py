@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# Before gradio is imported, which reads them then.
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 if not __package__:  # started as a script, as a Hugging Face Space does
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from space.temporary import keep_emptying, own_folder
+
+# Before gradio is imported, which reads the environment then.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["GRADIO_TEMP_DIR"] = os.environ.get("GRADIO_TEMP_DIR") or own_folder()
 
 import gradio as gr
 
@@ -99,6 +102,7 @@ def build_app(
 
 def launch(app: gr.Blocks, limits: PageLimits, host: str = "127.0.0.1", port: int | None = None, **options: Any) -> str:
     """Serve the page and return its address. Further options go to ``gr.Blocks.launch``."""
+    keep_emptying(app, max(1.0, 60 * limits.keep_minutes), _SWEEP_S)
     _, address, shared = app.launch(
         server_name=host, server_port=port, theme=theme(), css=CSS, head=HEAD, show_error=True, quiet=True,
         allowed_paths=[str(default_folder())], max_file_size=int(limits.max_mb * 1e6), footer_links=["api", "settings"],
