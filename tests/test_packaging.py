@@ -76,11 +76,11 @@ def test_the_lock_is_exact_and_names_no_host_or_path() -> None:
     assert [line for line in LOCK_LINES if "+" in line] == [], "a local version exists on one index only"
 
 
-def test_the_lock_covers_every_extra_but_mediapipe_and_trackers() -> None:
+def test_the_lock_covers_every_extra_but_those_said_to_be_outside() -> None:
     pins = locked()
     wanted = list(PROJECT["dependencies"])
     for extra, requirements in PROJECT["optional-dependencies"].items():
-        wanted += [] if extra in ("mediapipe", "trackers") else requirements
+        wanted += [] if extra in ("mediapipe", "trackers", "remote") else requirements
     names = {re.split(r"[^A-Za-z0-9-]", requirement)[0] for requirement in wanted}
     assert names - pins.keys() == set()
     assert "mediapipe" not in pins

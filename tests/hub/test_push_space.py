@@ -81,7 +81,7 @@ print(json.dumps(said))
         )
         first, again, public, nameless = json.loads(done.stdout.splitlines()[-1])
         assert first.startswith(hub.address) and again.startswith(hub.address)
-        assert "a public Space was asked for" in public and "Name it owner/name" in nameless
+        assert "a push to a public repository was asked for" in public and "Name it owner/name" in nameless
         assert hub.private == {"anna/page": True} and hub.kinds == {"anna/page": "space"}
         sent = {str(path.relative_to(staged)) for path in staged.rglob("*") if path.is_file()}
         assert set(hub.files["anna/page"]) == sent

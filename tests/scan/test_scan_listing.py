@@ -102,7 +102,6 @@ def test_a_name_that_is_no_text_is_an_error(obey: Callable[..., Any], tmp_path: 
 
 
 def test_web_addresses_through_aiohttp(archive: Path, tmp_path: Path) -> None:
-    pytest.importorskip("aiohttp", reason="comes with the extra `remote`, which is not in the lock")
     import functools
     import http.server
     import threading
