@@ -16,8 +16,8 @@ from PIL import Image
 from deepfake_hf.errors import BundleError, MediaError, UnsupportedMediaError, UsageError
 from deepfake_hf.faces import FaceDetector, detect_in_picture, load_face_detector
 from deepfake_hf.hub.branches import load_branches
-from deepfake_hf.hub.bundle import Bundle, find_folder, open_bundle
-from deepfake_hf.hub.third_party import is_third_party, open_third_party
+from deepfake_hf.hub.bundle import Bundle, find_folder, is_third_party, open_bundle
+from deepfake_hf.hub.third_party import open_third_party
 from deepfake_hf.inference.branch import choose_device
 from deepfake_hf.inference.conclude import Concluder, Observation
 from deepfake_hf.inference.faces_pass import FacesPass

@@ -37,7 +37,10 @@ def empty(folder: Path, age_s: float, kept: set[str]) -> int:
 
 
 def keep_emptying(app: gr.Blocks, age_s: float, every_s: float) -> None:
-    """Call :func:`empty` on Gradio's folder from now on; files that belong to the page itself stay."""
+    """Call :func:`empty` on Gradio's folder from now on; files that belong to the page itself stay.
+
+    A folder that was named by ``GRADIO_TEMP_DIR`` is emptied likewise: name one that nothing else uses.
+    """
     folder = Path(os.environ["GRADIO_TEMP_DIR"])
 
     def run() -> None:

@@ -110,8 +110,7 @@ def _gate() -> str:
 
 
 def _weights(model: str | None) -> list[tuple[str, str]]:
-    from deepfake_hf.hub.bundle import find_folder
-    from deepfake_hf.hub.third_party import is_third_party
+    from deepfake_hf.hub.bundle import find_folder, is_third_party
 
     folder = find_folder(model)
     return _third_party(folder) if is_third_party(folder) else _bundle(folder)

@@ -133,8 +133,8 @@ def _options(record: Mapping[str, Any], bundle: str | None) -> tuple[DetectOptio
 
 def _weights_hash(options: DetectOptions) -> str:
     """Without loading them into a model."""
-    from deepfake_hf.hub.bundle import bundle_hash, find_folder
-    from deepfake_hf.hub.third_party import is_third_party, open_third_party
+    from deepfake_hf.hub.bundle import bundle_hash, find_folder, is_third_party
+    from deepfake_hf.hub.third_party import open_third_party
 
     folder = find_folder(options.bundle)
     return open_third_party(folder, None).sha256 if is_third_party(folder) else bundle_hash(folder)

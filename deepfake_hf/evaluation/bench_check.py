@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sklearn.metrics import roc_auc_score
-
 from deepfake_hf.detector import Detector
 from deepfake_hf.evaluation.bench_naive import naive_detect
+from deepfake_hf.evaluation.metrics import auc
 from deepfake_hf.inference.conclude import Concluder
 from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.types import DetectionResult
@@ -73,8 +72,8 @@ def summary(pairs: Sequence[Pair]) -> dict[str, Any]:
     aucs: list[float | None] = [None, None]
     if len(set(labels)) == 2:
         aucs = [
-            float(roc_auc_score(labels, [pair.ours for pair in both])),
-            float(roc_auc_score(labels, [pair.naive for pair in both])),
+            auc(labels, [pair.ours or 0.0 for pair in both]),
+            auc(labels, [pair.naive or 0.0 for pair in both]),
         ]
     differ = {label: [p for p in pairs if p.label == label and p.our_word != p.naive_word] for label in (REAL, FAKE)}
     return {

@@ -74,8 +74,7 @@ def run(plan: Plan, inputs: Inputs, tell: Tell) -> list[Row]:
     """
     groups = plan.parts(inputs.sizes)
     flat = {name: part for parts in groups.values() for name, part in parts.items()}
-    media = {"clips": 15.0}
-    schedule = Schedule({**media, **{name: part.seconds for name, part in flat.items()}})
+    schedule = Schedule({"clips": 15.0, **{name: part.seconds for name, part in flat.items()}})
     rows: list[Row] = []
     tell("clips", schedule.left_s())
     for size in inputs.sizes:

@@ -29,7 +29,6 @@ def stages(inputs: Inputs, size: str) -> list[Row]:
     crops = [crop_face(frame.rgb, face.box_xyxy, CROP_SIZE) for frame, face in boxed]
     blocks = list(read_audio(path, inputs.speech.sampling_rate))
     seen = _observed(inputs, frames, blocks)
-    gated = SpeechPass(_Silent(inputs.speech.sampling_rate))
     windows = _windows(inputs, blocks)
 
     def track() -> None:
@@ -54,7 +53,7 @@ def stages(inputs: Inputs, size: str) -> list[Row]:
         "track": track,
         "crop and gate": crop,
         "classify faces": lambda: inputs.face.score(crops),
-        "decode sound": lambda: sum(1 for _ in read_audio(path, gated.rate)),
+        "decode sound": lambda: sum(1 for _ in read_audio(path, inputs.speech.sampling_rate)),
         "speech gate": gate,
         "classify sound": lambda: inputs.speech.score(windows),
         "aggregate": lambda: inputs.concluder.conclude(seen, "fpr1"),

@@ -68,6 +68,11 @@ class Bundle:
         return lip_sync_in(self.path)
 
 
+def is_third_party(folder: Path) -> bool:
+    """A model's folder that is no bundle."""
+    return (folder / "config.json").is_file() and not (folder / MANIFEST).is_file()
+
+
 def find_folder(source: str | Path | None, revision: str | None = None, token: str | bool | None = None) -> Path:
     """The folder of a bundle or of a third-party model.
 

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForAudioClassification, AutoModelF
 
 import deepfake_hf.models  # noqa: F401  # a branch folder of ours may be opened like a third party's
 from deepfake_hf.errors import BundleError, LabelError
-from deepfake_hf.hub.bundle import MANIFEST, Bundle
+from deepfake_hf.hub.bundle import Bundle
 from deepfake_hf.labels import FAKE, ID2LABEL, REAL, label_from_word, polarity_map
 
 _BRANCHES = {"image": "face", "audio": "speech"}
@@ -30,11 +30,6 @@ class ThirdParty:
     names: tuple[str, ...]
     meaning: tuple[int, ...] | None
     why: str
-
-
-def is_third_party(folder: Path) -> bool:
-    """A model's folder that is no bundle."""
-    return (folder / "config.json").is_file() and not (folder / MANIFEST).is_file()
 
 
 def look_at(folder: Path) -> ThirdParty:

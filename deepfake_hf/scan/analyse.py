@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from deepfake_hf.errors import DeepfakeHFError, MediaError, UnsupportedMediaError
+from deepfake_hf.media.hashing import sha256_of
 from deepfake_hf.scan.remote import is_remote, local_file, said
 from deepfake_hf.scan.schema import Row, answer, failure
 from deepfake_hf.scan.settings import Settings, limits_of, sampling_of
@@ -56,8 +56,7 @@ def analyse(path: str, predict: Predict, claim: Claim, origin: Row, max_bytes: i
     try:
         with local_file(path, max_bytes) as file:
             if file.is_file() and file.stat().st_size <= max_bytes:
-                with file.open("rb") as content:
-                    size_bytes, sha256 = file.stat().st_size, hashlib.file_digest(content, "sha256").hexdigest()
+                size_bytes, sha256 = file.stat().st_size, sha256_of(file)
                 if not claim(sha256, size_bytes):
                     return {"path": path, "sha256": sha256, "size_bytes": size_bytes, "table": None, "row": None}
             result = predict(os.fspath(file))

@@ -65,10 +65,10 @@ class Settings:
         Raises:
             BundleError: It is not there or cannot be used.
         """
-        from deepfake_hf.hub.bundle import MANIFEST, find_folder, open_bundle
+        from deepfake_hf.hub.bundle import find_folder, is_third_party, open_bundle
 
         folder = find_folder(self.bundle)
-        if (folder / "config.json").is_file() and not (folder / MANIFEST).is_file():
+        if is_third_party(folder):
             from deepfake_hf.hub.third_party import open_third_party
 
             held = open_third_party(folder, None)

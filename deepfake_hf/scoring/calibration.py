@@ -77,8 +77,6 @@ def _fit_logistic(margins: ArrayLike, labels: ArrayLike, intercept: bool) -> dic
     from sklearn.linear_model import LogisticRegression  # takes a second, and only fitting needs it
 
     classes = need_both(labels)
-    # Here and not above: only fitting needs it, and it would lengthen every start by a sixth.
-
     model = LogisticRegression(C=1e6, class_weight="balanced", fit_intercept=intercept)
     model.fit(np.asarray(margins, float)[:, None], classes)
     scale, bias = float(model.coef_[0, 0]), float(model.intercept_[0]) if intercept else 0.0

@@ -67,7 +67,6 @@ def fit_isotonic(margins: ArrayLike, labels: ArrayLike) -> dict[str, list[float]
 
     values, classes = np.asarray(margins, float), need_both(labels)
     weights = np.where(classes == 1, 0.5 / (classes == 1).mean(), 0.5 / (classes == 0).mean())
-
     steps = IsotonicRegression().fit(values, classes, sample_weight=weights).predict(values)
     names, place = np.unique(steps, return_inverse=True)
     if len(names) < 2:
