@@ -303,7 +303,8 @@ class Detector:
         if self.speech_branch is None or not info.num_audio_streams:
             return
         started = time.perf_counter()
-        speech = SpeechPass(self.speech_branch)
+        held = self.bundle.calibrations.get("speech")
+        speech = SpeechPass(self.speech_branch, with_short=held is not None and held.stretches is not None)
         reader = read_audio(path, speech.rate, limits=self.limits)
         whole_s, share = info.duration_s or 0.0, 0.7 if seen.faces else 0.0
         try:

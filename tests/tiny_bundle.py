@@ -15,6 +15,7 @@ from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassificatio
 from deepfake_hf.processing.feature_extraction_spectrogram import SpectrogramFeatureExtractor
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 from deepfake_hf.scoring.calibration import NullDistribution
+from deepfake_hf.scoring.decision import BranchCalibration
 
 
 def write_tiny_bundle(folder: Path) -> Bundle:
@@ -39,6 +40,6 @@ def write_tiny_bundle(folder: Path) -> Bundle:
     )
     AudioDetectorForAudioClassification(config).save_pretrained(work / "speech")
     extractor.save_pretrained(work / "speech")
-    null = NullDistribution.fit(np.random.default_rng(0).normal(-2, 1, 400))
-    branches = {"face": ("frame", work / "face", null), "speech": ("audio", work / "speech", null)}
+    limits = BranchCalibration(NullDistribution.fit(np.random.default_rng(0).normal(-2, 1, 400)))
+    branches = {"face": ("frame", work / "face", limits), "speech": ("audio", work / "speech", limits)}
     return write_bundle(folder, "tiny", branches, None, "random", {})

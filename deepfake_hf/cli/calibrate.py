@@ -88,7 +88,7 @@ def _run(manifest: Path | None, model: DetectOptions, options: CalibrateOptions)
         scores,
         branch,
         old,
-        bundle.calibrations[branch].null,
+        bundle.calibrations[branch],
         options.method,
         options.fit_on,
         options.report_on,
@@ -138,13 +138,13 @@ def _write(bundle: Bundle, new: Refit, folder: Path) -> Bundle:
         branches = {}
         for name, kind in bundle.branches.items():
             source = Path(shutil.copytree(bundle.path / name, Path(scratch) / name))
-            null = bundle.calibrations[name].null
+            calibration = bundle.calibrations[name]
             if name == new.branch:
                 config = json.loads((source / "config.json").read_text())
                 config["calibration"], config["operating_points"] = new.calibration, new.facts["operating_points"]
                 write_json(source / "config.json", config)
-                null = new.null
-            branches[name] = (kind, source, null)
+                calibration = new.limits
+            branches[name] = (kind, source, calibration)
         extra = {key: value for key, value in bundle.manifest.items() if key not in _OWN_KEYS}
         extra["calibration"] = {**bundle.manifest.get("calibration", {}), new.branch: new.facts}
         return write_bundle(folder, bundle.name, branches, bundle.landmarks, bundle.weights, extra, bundle.lip_sync)

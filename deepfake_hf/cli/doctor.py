@@ -103,7 +103,7 @@ def _centerface() -> str:
 def _gate() -> str:
     import numpy as np
 
-    from deepfake_hf.inference.speech_pass import SpeechGate
+    from deepfake_hf.inference.speech_gate import SpeechGate
 
     SpeechGate().feed(np.zeros(1600, np.float32))
     return "silero-vad runs"

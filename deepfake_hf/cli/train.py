@@ -96,12 +96,16 @@ def bundle(
     from deepfake_hf.hub.bundle import write_bundle
     from deepfake_hf.hub.canary import write_canary
     from deepfake_hf.hub.card import FIGURES
+    from deepfake_hf.scoring.decision import BranchCalibration
     from deepfake_hf.training.publish_face import publish_face
     from deepfake_hf.training.publish_speech import publish_speech
 
     face_null = publish_face(face_model, face_data, work / "face")
-    speech_null = publish_speech(speech_run, left_out, work / "speech", speech_data, cache)
-    branches = {"face": ("frame", work / "face", face_null), "speech": ("statistics", work / "speech", speech_null)}
+    heard = publish_speech(speech_run, left_out, work / "speech", speech_data, cache)
+    branches = {
+        "face": ("frame", work / "face", BranchCalibration(face_null)),
+        "speech": ("statistics", work / "speech", heard),
+    }
     figures = {
         "face": json.loads((work / "face" / "figures.json").read_text()),
         "speech": json.loads((work / "speech" / "figures.json").read_text()),

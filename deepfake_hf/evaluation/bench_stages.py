@@ -12,9 +12,11 @@ from deepfake_hf.detector import default_rate
 from deepfake_hf.evaluation.bench_inputs import Inputs
 from deepfake_hf.evaluation.bench_timing import Row, alternate
 from deepfake_hf.faces import FaceTracker, assess, crop_face
+from deepfake_hf.inference.branch import SoundScorer
 from deepfake_hf.inference.conclude import Observation
 from deepfake_hf.inference.faces_pass import CROP_SIZE, FacesPass
-from deepfake_hf.inference.speech_pass import SpeechGate, SpeechPass
+from deepfake_hf.inference.speech_gate import SpeechGate
+from deepfake_hf.inference.speech_pass import SpeechPass
 from deepfake_hf.media import AtRate, probe, read_audio, read_frames, sha256_of
 from deepfake_hf.types import MediaKind
 
@@ -63,12 +65,16 @@ def stages(inputs: Inputs, size: str) -> list[Row]:
     return [Row("stages", f"{name} {size}", "s", tuple(values), note) for name, values in seconds.items()]
 
 
-class _Silent:
+class _Silent(SoundScorer):
     """A scorer of sound that keeps what it is given."""
 
     def __init__(self, sampling_rate: int) -> None:
-        self.sampling_rate = sampling_rate
+        self._rate = sampling_rate
         self.given: list[Any] = []
+
+    @property
+    def sampling_rate(self) -> int:
+        return self._rate
 
     def score(self, windows: Any) -> Any:
         self.given += [np.asarray(window) for window in windows]

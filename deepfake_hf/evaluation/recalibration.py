@@ -33,14 +33,14 @@ class Refit:
         branch: Its name.
         calibration: For the branch's configuration.
         calibrated: The same, to apply.
-        null: The null distribution of genuine media, in new margins.
+        limits: The null distributions of genuine media, in new margins.
         facts: What it was fitted on, for the bundle and the report.
     """
 
     branch: str
     calibration: dict[str, Any]
     calibrated: Calibrator
-    null: NullDistribution
+    limits: BranchCalibration
     facts: dict[str, Any]
 
 
@@ -48,7 +48,7 @@ def refit(
     scores: Sequence[Score],
     branch: str,
     old: Calibrator,
-    null: NullDistribution,
+    limits: BranchCalibration,
     method: str,
     fit_split: str,
     report_split: str,
@@ -60,7 +60,7 @@ def refit(
         scores: Windows and media of the bundle as it is.
         branch: Whose calibrator; its windows carry the fakes.
         old: The calibrator under which the scores were made.
-        null: The null distribution under the old calibrator.
+        limits: The null distributions under the old calibrator.
         method: ``temperature``, ``platt`` or ``isotonic``.
         fit_split: The split to fit on.
         report_split: The split that figures are reported on.
@@ -100,10 +100,16 @@ def refit(
     def moved(values: Any) -> Any:
         return new(old.inverse(values))
 
+    bends = np.concatenate((old.heights, old(new.knots)))
+
+    def stretched(heights: Any) -> Any:  # of differences of margins: exact where the map is straight
+        return moved(heights) - moved(0.0)
+
     if refit_limits:
-        fresh = NullDistribution.fit(new([m for m, label in zip(margins, labels, strict=True) if label == REAL]))
+        whole = NullDistribution.fit(new([m for m, label in zip(margins, labels, strict=True) if label == REAL]))
     else:
-        fresh = null.mapped(moved, np.concatenate((old.heights, old(new.knots))))
+        whole = limits.null.mapped(moved, bends)
+    fresh = BranchCalibration(whole, limits.stretches.mapped(stretched, []) if limits.stretches else None)
     facts = {
         "branch": branch,
         "method": method,
@@ -112,7 +118,7 @@ def refit(
         "n_fake": counts[1],
         "seen": sorted([dataset, made] for dataset, made in seen),
         "limits": "refitted" if refit_limits else "carried over",
-        "operating_points": BranchCalibration(fresh).operating_points,
+        "operating_points": fresh.operating_points,
     }
     return Refit(branch, found, new, fresh, facts)
 
@@ -130,7 +136,7 @@ def recalibrated(
     """
     held = dict(calibrations)
     if new is not None:
-        held[new.branch] = BranchCalibration(new.null)
+        held[new.branch] = new.limits
     windows: dict[str, dict[tuple[str, int | None, float | None], Score]] = {}
     for score in _windows(scores):
         # Stretches of one file may overlap and then hold the same window.

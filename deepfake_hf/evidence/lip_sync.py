@@ -31,7 +31,7 @@ from deepfake_hf.evidence.sync_statistics import (
 )
 from deepfake_hf.faces import FaceDetector
 from deepfake_hf.inference.branch import BATCH, quiet_loading
-from deepfake_hf.inference.speech_pass import GATE_CHUNK, GATE_RATE, SpeechGate
+from deepfake_hf.inference.speech_gate import GATE_CHUNK, GATE_RATE, SpeechGate
 from deepfake_hf.media import Limits, read_audio
 from deepfake_hf.models.modeling_syncnet import SyncNetModel
 from deepfake_hf.processing.feature_extraction_lip_sync import LipSyncFeatureExtractor

@@ -14,7 +14,7 @@ from deepfake_hf.evidence.measures import Reading
 from deepfake_hf.evidence.mel_strip import MelStrip
 from deepfake_hf.evidence.pauses import Pauses
 from deepfake_hf.evidence.voice import Voice
-from deepfake_hf.inference.speech_pass import GATE_CHUNK, SpeechGate
+from deepfake_hf.inference.speech_gate import GATE_CHUNK, SpeechGate
 from deepfake_hf.media import Limits, read_audio
 from deepfake_hf.types import Finding, Plot, SoundPicture
 

@@ -14,7 +14,6 @@ from safetensors.numpy import load_file, save_file
 
 from deepfake_hf._version import __version__
 from deepfake_hf.errors import BundleError
-from deepfake_hf.scoring.calibration import NullDistribution
 from deepfake_hf.scoring.decision import BranchCalibration
 
 MANIFEST: Final = "detector.json"
@@ -157,7 +156,7 @@ def open_bundle(
 def write_bundle(
     folder: Path,
     name: str,
-    branches: dict[str, tuple[str, Path, NullDistribution]],
+    branches: dict[str, tuple[str, Path, BranchCalibration]],
     landmarks: Path | None,
     weights: str,
     extra: dict[str, Any],
@@ -169,7 +168,7 @@ def write_bundle(
         folder: where to; branch folders in it are replaced and a canary pair of other weights is removed, the rest is
             kept.
         name: stands in every result.
-        branches: branch name to (kind, folder made by save_pretrained with its processor, null distribution).
+        branches: branch name to (kind, folder made by save_pretrained with its processor, calibration).
         landmarks: folder of the landmark regressor, or None.
         weights: ``trained`` or ``random``.
         extra: further facts for ``detector.json`` (data, figures, commands).
@@ -192,8 +191,7 @@ def write_bundle(
             if file.suffix in (".json", ".safetensors") and file.name not in ("figures.json", "metrics.json"):
                 shutil.copy(file, target / file.name)
     points = {}
-    for branch, (_, _, null) in branches.items():
-        calibration = BranchCalibration(null)
+    for branch, (_, _, calibration) in branches.items():
         arrays |= {f"{branch}.{key}": value for key, value in calibration.to_arrays().items()}
         points[branch] = calibration.operating_points
     save_file(arrays, folder / CALIBRATION)

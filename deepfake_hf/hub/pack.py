@@ -127,7 +127,7 @@ def _assemble(parts: BranchFolders, made: Path) -> None:
                 f"{parts.calibration} does not name it",
                 "calibrate it with train.py bundle, or give the file that belongs to it",
             )
-        branches[branch] = (branch_kind(folder), folder, BranchCalibration.from_arrays(own).null)
+        branches[branch] = (branch_kind(folder), folder, BranchCalibration.from_arrays(own))
         origins.add(json.loads((folder / "config.json").read_text()).get("weights_origin", "random"))
     weights = "trained" if origins == {"trained"} else "random"
     write_bundle(made, parts.name, branches, parts.landmarks, weights, {})

@@ -10,8 +10,9 @@ from deepfake_hf.inference.faces_pass import FacesPass, TrackTally
 from deepfake_hf.inference.speech_pass import MIN_SPEECH_S, SpeechPass
 from deepfake_hf.scoring.aggregation import interval, robust_mean, suspicious_segments
 from deepfake_hf.scoring.calibration import sigmoid
-from deepfake_hf.scoring.decision import decide
+from deepfake_hf.scoring.decision import BranchCalibration, decide
 from deepfake_hf.scoring.fusion import Fused, Voice
+from deepfake_hf.scoring.stretches import finest, standing_out
 from deepfake_hf.types import BranchResult, OperatingBand, Segment, Status, TrackResult, WindowScore
 
 MIN_TRACK_FACES = 3
@@ -52,6 +53,16 @@ def segments_of(windows: Sequence[WindowScore], limits: OperatingBand | None, st
     if limits is None:
         return ()
     return suspicious_segments(windows, limits.fake_at, limits.real_below, join_gap_s=max(1.0, 2 * step_s))
+
+
+def speech_segments(
+    speech: SpeechPass, limits: OperatingBand | None, calibration: BranchCalibration | None
+) -> tuple[Segment, ...]:
+    """Suspicious stretches of the sound: of its windows under the band in force, and short ones that stand out."""
+    long = segments_of(speech.windows, limits, 0.5)
+    if calibration is None or calibration.stretches is None:
+        return long
+    return finest(long, standing_out(speech.short_windows, calibration.stretches))
 
 
 def track_results(tracks: Sequence[TrackTally], limits: OperatingBand | None, step_s: float) -> tuple[TrackResult, ...]:

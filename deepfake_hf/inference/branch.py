@@ -17,6 +17,7 @@ from transformers.utils import logging
 from deepfake_hf.errors import UsageError
 from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
+from deepfake_hf.models.modeling_speech_statistics import SpeechStatisticsForAudioClassification
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 
 BATCH = 16
@@ -84,6 +85,18 @@ class SoundScorer(Protocol):
     def score(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Args: windows: N of float32 (num_samples,). Returns: float64 (N,), ``logit_fake``."""
 
+    def score_along(self, sound: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        """Score windows of one sound, which may overlap.
+
+        Args:
+            sound: float32 (num_samples,).
+            spans: N of first and last + 1 sample.
+
+        Returns:
+            float64 (N,), ``logit_fake``.
+        """
+        return self.score([sound[begin:end] for begin, end in spans])
+
 
 class FrameBranch:
     """Face crops to margins."""
@@ -107,7 +120,7 @@ class FrameBranch:
         return _own_margin(self.model(pixels.contiguous(memory_format=torch.channels_last)).logits)
 
 
-class SpeechBranch:
+class SpeechBranch(SoundScorer):
     """Windows of sound to margins, by a model of spectrograms or of the waveform itself."""
 
     def __init__(self, folder: Path, device: torch.device, graph: OnnxModel | None = None) -> None:
@@ -127,6 +140,14 @@ class SpeechBranch:
     def score(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Args: windows: N of float32 (num_samples,). Returns: float64 (N,), calibrated ``logit_fake``."""
         return in_batches(windows, self._margins, CPU_WINDOWS if self.device.type == "cpu" else BATCH)
+
+    def score_along(self, sound: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        """As of the protocol; a model on statistics works out once what windows share, at one level for all of them."""
+        if not isinstance(self.model, SpeechStatisticsForAudioClassification):
+            return super().score_along(sound, spans)
+        with torch.inference_mode():
+            waveform = torch.from_numpy(np.ascontiguousarray(sound))[None].to(self.device)
+            return _own_margin(self.model.along(waveform, torch.tensor(spans, device=self.device)))
 
     def _margins(self, windows: list[NDArray[np.float32]]) -> NDArray[np.float64]:
         batch = self.extractor(windows, sampling_rate=self.sampling_rate, padding=True, return_tensors="pt")

@@ -115,7 +115,7 @@ class Concluder:
             expected_s = seen.duration_s if seen.kind is MediaKind.AUDIO else None
             branches.append(assemble.speech_branch_result(seen.speech, expected_s, limits, f"speech of {self.weights}"))
             windows += seen.speech.windows
-            segments += assemble.segments_of(seen.speech.windows, limits, 0.5)
+            segments += assemble.speech_segments(seen.speech, limits, self.calibrations.get("speech"))
         scored = [branch for branch in branches if branch.status is Status.SCORED]
         if not scored:
             status = branches[0].status if branches else Status.UNSUPPORTED

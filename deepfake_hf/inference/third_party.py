@@ -18,8 +18,8 @@ from transformers import (
 )
 
 from deepfake_hf.errors import BundleError
-from deepfake_hf.inference.branch import in_batches, quiet_loading
-from deepfake_hf.inference.speech_pass import GATE_RATE
+from deepfake_hf.inference.branch import SoundScorer, in_batches, quiet_loading
+from deepfake_hf.inference.speech_gate import GATE_RATE
 from deepfake_hf.labels import FAKE, REAL
 
 
@@ -58,7 +58,7 @@ class ThirdPartyImages:
         return fake_margin(self.model(pixel_values=pixels).logits, self.meaning)
 
 
-class ThirdPartySounds:
+class ThirdPartySounds(SoundScorer):
     """Windows of sound to uncalibrated margins, through the model's own feature extractor."""
 
     def __init__(self, folder: Path, meaning: Sequence[int], device: torch.device) -> None:

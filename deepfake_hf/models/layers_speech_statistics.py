@@ -7,10 +7,12 @@ can't hold that much, and a classifier on top of them carries over to vocoders i
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+GRID = 128  # samples
 FFT_SIZES = (64, 128, 256, 512, 1024, 2048)  # at 16 kHz: 4 ms, which shows pulses, to 128 ms, which shows harmonics
 _NUM_BANDS = 24
 _NUM_COARSE = 12
@@ -72,21 +74,97 @@ def weighted_mean(x: torch.Tensor, weight: torch.Tensor, dim: int) -> torch.Tens
     return (x * weight).sum(dim) / weight.sum(dim).clamp_min(_TINY)
 
 
+@dataclass(frozen=True)
+class Stretches:
+    """Stretches of B waveforms that are described apart: ``begin`` and ``end`` int64 (B, W), samples.
+
+    They begin at multiples of ``GRID`` samples, and end at one or with the waveform: what is summed up sample by sample
+    and not by frames goes on to the next multiple otherwise.
+    """
+
+    begin: torch.Tensor
+    end: torch.Tensor
+
+    def hold(self, num_frames: int, size: int, hop: int) -> torch.Tensor:
+        """Which frames lie wholly in which stretch: bool (B, W, num_frames)."""
+        starts = torch.arange(num_frames, device=self.begin.device) * hop
+        return (starts >= self.begin[..., None]) & (starts + size <= self.end[..., None])
+
+    def sums(self, values: torch.Tensor, grid: int, less: int = 0) -> torch.Tensor:
+        """Sums over each stretch, less ``less`` values at its end, in double precision.
+
+        Args:
+            values: float (B, …, L), 0 where nothing counts.
+            grid: How many values lie between two places where a stretch may begin or end.
+            less: A multiple of ``grid``.
+
+        Returns:
+            float64 (B, W, …).
+        """
+        cells = nn.functional.pad(values, (0, -values.shape[-1] % grid)).unflatten(-1, (-1, grid)).sum(-1)
+        running = nn.functional.pad(cells.double().cumsum(-1), (1, 0))
+        step = GRID // grid  # samples to a value
+        last = running.shape[-1] - 1
+        places = [
+            (torch.div(edge + GRID - 1, GRID, rounding_mode="floor")).clamp(0, last)
+            for edge in (self.begin, self.end - less * step)
+        ]
+        shape = (values.shape[0], *(1,) * (values.ndim - 2), -1)
+        wide = (*values.shape[:-1], self.begin.shape[1])
+        first, final = (running.gather(-1, place.reshape(shape).expand(wide)) for place in places)
+        return (final - first).movedim(-1, 1)
+
+
 def loud(energy: torch.Tensor, real: torch.Tensor, quiet_share: float) -> torch.Tensor:
     """1 for real frames above the ``quiet_share`` quantile of their row: energy (…, L), real bool -> float (…, L)."""
-    ordered = energy.masked_fill(~real, torch.inf).sort(dim=-1).values
-    rank = (real.sum(-1, keepdim=True) * quiet_share).long().clamp(max=energy.shape[-1] - 1)
+    energy, real = torch.broadcast_tensors(energy, real)
+    most = energy.shape[-1]
+    within, counted = energy, real
+    if real.shape[1] > 1:  # of many stretches each row has few frames: only they are sorted
+        most = max(1, int(real.sum(-1).max()))
+        places = (real.int().argmax(-1, keepdim=True) + torch.arange(most, device=real.device)).clamp(
+            max=energy.shape[-1] - 1
+        )
+        within, counted = energy.gather(-1, places), real.gather(-1, places)
+    ordered = within.masked_fill(~counted, torch.inf).sort(dim=-1).values
+    rank = (real.sum(-1, keepdim=True) * quiet_share).long().clamp(max=most - 1)
     return ((energy >= ordered.gather(-1, rank)) & real).to(energy.dtype)
 
 
-def _moments(x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _pooled(x: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """Means over the frames kept: x (B, L, F), keep (B, W, L) -> (B, W, F); 0 where none is."""
+    return keep @ x / keep.sum(2, keepdim=True).clamp_min(_TINY)
+
+
+def _spread(x: torch.Tensor, keep: torch.Tensor) -> Pair:
+    """Mean and deviation over the frames kept, as of :func:`_pooled`."""
+    about = x.mean(1, keepdim=True)
+    mean = _pooled(x - about, keep)
+    variance = _pooled((x - about).square(), keep) - mean.square()
+    return mean + about * (keep.sum(2, keepdim=True) > 0), torch.sqrt(variance.clamp_min(0) + 1e-8)
+
+
+def _moments(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Deviation, skewness and excess kurtosis along the last axis."""
-    centred = x - weighted_mean(x, weight, -1)[..., None]
-    variance = weighted_mean(centred**2, weight, -1)
-    deviation = torch.sqrt(variance + 1e-12)
+    centred = x - x.mean(-1, keepdim=True)
+    deviation = torch.sqrt(centred.square().mean(-1) + 1e-12)
     normed = centred / deviation[..., None]
     cube, fourth = normed * normed * normed, normed.square().square()
-    return deviation, weighted_mean(cube, weight, -1), weighted_mean(fourth, weight, -1) - 3.0
+    return deviation, cube.mean(-1), fourth.mean(-1) - 3.0
+
+
+def _shape_of(x: torch.Tensor, inside: torch.Tensor, stretches: Stretches, less: int = 0) -> Pair:
+    """Skewness and kurtosis of samples in each stretch: x (B, …, L), inside float (B, …, L) -> two of (B, W, …)."""
+    x = x * inside
+    count = stretches.sums(inside, GRID, less).clamp_min(1.0)
+    square = x * x
+    powers = (x, square, square * x, square * square)
+    one, two, three, four = (stretches.sums(power, GRID, less) / count for power in powers)
+    variance = (two - one**2).clamp_min(0)
+    deviation = torch.sqrt(variance + 1e-12)
+    skew = (three - 3 * one * two + 2 * one**3) / deviation**3
+    kurtosis = (four - 4 * one * three + 6 * one**2 * two - 3 * one**4) / deviation**4
+    return skew.to(x.dtype), kurtosis.to(x.dtype)
 
 
 def num_statistics() -> int:
@@ -99,7 +177,9 @@ def num_statistics() -> int:
     return spectral + 2 * 7 * num + 3 * pairs + 2 * num + 2 * 4
 
 
-def speech_statistics(waveform: torch.Tensor, mask: torch.Tensor, sampling_rate: int) -> torch.Tensor:
+def speech_statistics(
+    waveform: torch.Tensor, mask: torch.Tensor, sampling_rate: int, stretches: Stretches | None = None
+) -> torch.Tensor:
     """Describe stretches of speech. Level and DC offset change nothing, polarity neither.
 
     Of short-time spectra at six lengths: linear-frequency cepstra (mean, deviation, mean step), flatness and spread
@@ -108,35 +188,46 @@ def speech_statistics(waveform: torch.Tensor, mask: torch.Tensor, sampling_rate:
     and how envelopes of neighbouring bands go together. Frames count where they are wholly real and not among the
     faintest three in ten.
 
+    Spectra and filters are worked out once, and each of many stretches that overlap only sums up what is its own. The
+    level is that of the whole waveform then.
+
     Args:
         waveform: float32 (B, num_samples), mono, zero where the mask is.
         mask: bool (B, num_samples), ones followed by zeros.
         sampling_rate: Hz, 16,000 or more.
+        stretches: Of each waveform; None means one, the whole of it.
 
     Returns:
-        float32 (B, :func:`num_statistics`).
+        float32 (B, :func:`num_statistics`), with stretches (B, W, :func:`num_statistics`).
     """
     real = mask.to(waveform.dtype)
     x = (waveform - weighted_mean(waveform, real, 1)[:, None]) * real
     x = x * (_LEVEL / torch.sqrt(weighted_mean(x.square(), real, 1) + 1e-12))[:, None]
     sharp = torch.cat([x[:, :1], x[:, 1:] - _SHARPENING * x[:, :-1]], dim=1) * real
+    length = mask.sum(1, keepdim=True)
+    parted = stretches or Stretches(torch.zeros_like(length), length)
     least = max(FFT_SIZES[-1] + FFT_SIZES[-1] // 2, _FIR_TAPS + _BLOCK)
     more = max(least - x.shape[1], 0)  # a clip shorter than the longest window has no frame of it: zeros stand there
     x, sharp, mask = (nn.functional.pad(part, (0, more)) for part in (x, sharp, mask))
     parts = []
     for size in FFT_SIZES:
-        parts += _spectral(sharp, mask, size)
+        parts += _spectral(sharp, parted, size)
     residual = _residual(sharp, mask)
     kernels = analytic_kernels(sampling_rate).to(x.device)
     bands, residual_bands = (
         nn.functional.conv1d(part[:, None], kernels).unflatten(1, (2, -1)).transpose(1, 2) for part in (sharp, residual)
     )  # (B, 7, 2, num_samples - taps + 1): real and imaginary parts
     inside = mask[:, _FIR_TAPS - 1 :]
-    parts += _envelope_shape(bands, inside) + _envelope_shape(residual_bands, inside) + _together(bands, inside)
-    for signal in (residual, x[:, 1:] - x[:, :-1], x, sharp):
-        _, skew, kurtosis = _moments(signal, mask[:, -signal.shape[1] :].to(x.dtype))
-        parts += [skew.abs()[:, None], torch.log((kurtosis + 3.0).clamp_min(1e-3))[:, None]]
-    return torch.cat(parts, dim=1)
+    parts += _envelope_shape(bands, inside, parted) + _envelope_shape(residual_bands, inside, parted)
+    parts += _together(bands, inside, parted)
+    steps = nn.functional.pad(x[:, 1:] - x[:, :-1], (1, 0))
+    for signal, first in ((residual, 0), (steps, 1), (x, 0), (sharp, 0)):
+        counted = mask.to(x.dtype)
+        counted[:, :first] = 0.0
+        skew, kurtosis = _shape_of(signal, counted, parted)
+        parts += [skew.abs()[..., None], torch.log(kurtosis.clamp_min(1e-3))[..., None]]
+    found = torch.cat(parts, dim=2)
+    return found[:, 0] if stretches is None else found
 
 
 def _num_bands(size: int) -> tuple[int, int]:
@@ -144,58 +235,49 @@ def _num_bands(size: int) -> tuple[int, int]:
     return fine, min(fine, _NUM_COARSE)
 
 
-def _spectral(x: torch.Tensor, mask: torch.Tensor, size: int) -> list[torch.Tensor]:
+def _spectral(x: torch.Tensor, stretches: Stretches, size: int) -> list[torch.Tensor]:
     hop = size // 4
     bins, (num_fine, num_coarse) = size // 2 + 1, _num_bands(size)
     fine, coarse = (triangle_bands(bins, num).to(x.device) for num in (num_fine, num_coarse))
     cosines = cosine_basis(num_fine, min(_NUM_CEPSTRA, num_fine)).to(x.device)
     window = hann_window(size).to(x.device)
     spectrum = torch.fft.rfft(x.unfold(1, size, hop) * window)  # (B, L, K)
-    real = mask.unfold(1, size, hop)[..., -1]
+    real = stretches.hold(spectrum.shape[1], size, hop)  # (B, W, L)
     power = spectrum.real**2 + spectrum.imag**2
     magnitude = torch.sqrt(power + 1e-20)
     floor = _FLOOR**2 * 0.375 * size * (1 + _SHARPENING**2)  # of white noise, sharpened, in a Hann window
     level = torch.log(power + floor)
-    keep = loud(level.mean(2), real, _QUIET_SHARE)[..., None]  # (B, L, 1)
+    keep = loud(level.mean(2)[:, None], real, _QUIET_SHARE)  # (B, W, L)
 
     bands = torch.log(power @ fine + floor)
     cepstra = bands @ cosines
-    mean = weighted_mean(cepstra, keep, 1)
-    spread = torch.sqrt(weighted_mean((cepstra - mean[:, None]) ** 2, keep, 1) + 1e-8)
-    both = keep[:, 1:] * keep[:, :-1]
-    parts = [mean, spread, weighted_mean((cepstra[:, 1:] - cepstra[:, :-1]).abs(), both, 1)]
+    both = keep[..., 1:] * keep[..., :-1]
+    parts = [*_spread(cepstra, keep), _pooled((cepstra[:, 1:] - cepstra[:, :-1]).abs(), both)]
 
     within = level @ fine
-    flat = bands - within
-    mean = weighted_mean(flat, keep, 1)
-    parts += [mean, torch.sqrt(weighted_mean((flat - mean[:, None]) ** 2, keep, 1) + 1e-8)]
-    parts += [weighted_mean(level**2, keep, 1) @ fine - weighted_mean(within**2, keep, 1)]
+    parts += [*_spread(bands - within, keep), _pooled(level**2 @ fine - within**2, keep)]
 
     for lag in _TIME_LAGS:
         step = level[:, lag:] - level[:, :-lag]
-        both = keep[:, lag:] * keep[:, :-lag]
-        parts += [
-            weighted_mean(step.abs(), both, 1) @ fine,
-            _cube_root(weighted_mean(step * step * step, both, 1) @ fine),
-        ]
+        both = keep[..., lag:] * keep[..., :-lag]
+        parts += [_pooled(step.abs() @ fine, both), _cube_root(_pooled(step * step * step @ fine, both))]
     step = level[..., 1:] - level[..., :-1]
     bend = step[..., 1:] - step[..., :-1]
-    parts += [weighted_mean(step.abs(), keep, 1) @ coarse[:-1], weighted_mean(bend.abs(), keep, 1) @ coarse[1:-1]]
-    parts += [_cube_root(weighted_mean(bend * bend * bend, keep, 1) @ coarse[1:-1])]
+    parts += [_pooled(step.abs() @ coarse[:-1], keep), _pooled(bend.abs() @ coarse[1:-1], keep)]
+    parts += [_cube_root(_pooled(bend * bend * bend @ coarse[1:-1], keep))]
 
     weight = torch.sqrt(magnitude)
     unit = (spectrum.real / magnitude, spectrum.imag / magnitude)
     turn = _turn(unit, 1)
-    inside = keep[:, 1:-1] * real[:, 2:, None]
-    parts += _steady(_turn(turn, 1), weight[:, 1:-1] * inside, fine)
+    parts += _steady(_turn(turn, 1), weight[:, 1:-1], fine, keep[..., 1:-1] * real[..., 2:])
     turn = _turn(unit, 2)
-    parts += _steady(_turn(turn, 2), weight[:, :, 1:-1] * keep, coarse[1:-1])
+    parts += _steady(_turn(turn, 2), weight[:, :, 1:-1], coarse[1:-1], keep)
     return parts
 
 
-def _steady(turn: Pair, weight: torch.Tensor, bank: torch.Tensor) -> list[torch.Tensor]:
-    total = (weight.sum(1) @ bank).clamp_min(_TINY)
-    return [(part * weight).sum(1) @ bank / total for part in turn]
+def _steady(turn: Pair, weight: torch.Tensor, bank: torch.Tensor, keep: torch.Tensor) -> list[torch.Tensor]:
+    total = (keep @ (weight @ bank)).clamp_min(_TINY)
+    return [keep @ ((part * weight) @ bank) / total for part in turn]
 
 
 def _residual(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -222,24 +304,26 @@ def _residual(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.as_tensor(made).flatten(1)[:, :length] * mask
 
 
-def _envelope_shape(bands: torch.Tensor, inside: torch.Tensor) -> list[torch.Tensor]:
+def _envelope_shape(bands: torch.Tensor, inside: torch.Tensor, stretches: Stretches) -> list[torch.Tensor]:
     length = bands.shape[-1] // _BLOCK * _BLOCK
     blocks = _length(bands)[..., :length].unflatten(2, (-1, _BLOCK)) + 1e-7
-    whole = inside[:, :length].unflatten(1, (-1, _BLOCK))[..., -1]  # (B, blocks)
     mean = blocks.mean(3)  # (B, 7, blocks)
-    keep = loud(mean, whole[:, None].expand_as(mean), 0.4)
-    one = torch.ones(_BLOCK, device=blocks.device)
-    deviation, skew, kurtosis = _moments(blocks, one)
-    log_deviation, log_skew, _ = _moments(torch.log(blocks + 1e-6), one)
+    whole = stretches.hold(mean.shape[2], _BLOCK + _FIR_TAPS - 1, _BLOCK)  # (B, W, blocks)
+    keep = loud(mean[:, None], whole[:, :, None], 0.4)  # (B, W, 7, blocks)
+    deviation, skew, kurtosis = _moments(blocks)
+    log_deviation, log_skew, _ = _moments(torch.log(blocks + 1e-6))
     shape = [deviation / mean, skew, kurtosis, log_deviation, log_skew]
-    parts = [weighted_mean(value, keep, 2) for value in shape]
-    wave, weight = bands[:, :, 0], inside[:, None].to(bands.dtype)
-    parts.append(_moments(wave, weight)[1].abs())
-    steps = weighted_mean((wave[..., 1:] - wave[..., :-1]).abs(), weight[..., 1:], 2)
-    return [*parts, steps / (weighted_mean(wave.abs(), weight, 2) + 1e-7)]
+    parts = [weighted_mean(value[:, None], keep, 3) for value in shape]
+    wave, weight, cut = bands[:, :, 0], inside[:, None].to(bands.dtype), _FIR_TAPS - 1
+    parts.append(_shape_of(wave, weight.expand_as(wave), stretches, cut)[0].abs())
+    steps = nn.functional.pad((wave[..., 1:] - wave[..., :-1]).abs() * weight[..., 1:], (1, 0))
+    count = stretches.sums(weight, GRID, cut)  # (B, W, 1)
+    moved = stretches.sums(steps, GRID, cut) / (count - 1).clamp_min(1.0)
+    size = stretches.sums(wave.abs() * weight, GRID, cut) / count.clamp_min(1.0)
+    return [*parts, (moved / (size + 1e-7)).to(wave.dtype)]
 
 
-def _together(bands: torch.Tensor, inside: torch.Tensor) -> list[torch.Tensor]:
+def _together(bands: torch.Tensor, inside: torch.Tensor, stretches: Stretches) -> list[torch.Tensor]:
     """Correlations of log envelopes between neighbouring bands, and of each with itself later."""
     level = torch.log(nn.functional.avg_pool1d(_length(bands), _ENVELOPE_STEP) + 1e-6)
     real = inside[:, _ENVELOPE_STEP - 1 :: _ENVELOPE_STEP][:, None, : level.shape[2]].to(level.dtype)
@@ -248,24 +332,23 @@ def _together(bands: torch.Tensor, inside: torch.Tensor) -> list[torch.Tensor]:
     near = nn.functional.avg_pool1d(nn.functional.pad(level, (half, half)), _TREND, 1)
     share = nn.functional.avg_pool1d(nn.functional.pad(real, (half, half)), _TREND, 1)
     level = level - near / share.clamp_min(1e-6)
-    level = level - weighted_mean(level, real, 2)[..., None]
-    level = level / torch.sqrt(weighted_mean(level**2, real, 2) + 1e-8)[..., None] * real
-    length = real.sum(2).clamp_min(1.0)  # (B, 1)
+    level = (level - weighted_mean(level, real, 2)[..., None]) * real
+    grid, cut = GRID // _ENVELOPE_STEP, (_FIR_TAPS - 1) // _ENVELOPE_STEP
+    length = stretches.sums(real, grid, cut).clamp_min(1.0)  # (B, W, 1)
+    deviation = torch.sqrt(stretches.sums(level**2, grid, cut) / length + 1e-8)  # (B, W, 7)
     parts = []
-    lags = range(-4, 5)
     place = torch.arange(-4.0, 5.0, device=level.device)
     num_bands, steps = level.shape[1:]
+    early = nn.functional.pad(level, (4, 4)).unfold(2, steps, 1)  # (B, 7, lags, steps)
     for apart in _APART:
-        one, other = level[:, : num_bands - apart], level[:, apart:]
-        products = [
-            one[..., max(lag, 0) : steps + min(lag, 0)] * other[..., max(-lag, 0) : steps + min(-lag, 0)]
-            for lag in lags
-        ]
-        found = torch.stack([product.sum(2) for product in products], dim=2) / length[..., None]  # (B, pairs, lags)
-        parts += [found.max(2).values, found[..., 4], (torch.softmax(found * 20.0, dim=2) * place).sum(2)]
-    own = torch.stack([(level[..., lag:] * level[..., :-lag]).sum(2) for lag in range(3, 40)], dim=2)
-    own = own / length[..., None]
-    return [*parts, own.max(2).values, own.min(2).values]
+        products = level[:, : num_bands - apart, None] * early[:, apart:].flip(2)
+        found = stretches.sums(products, grid, cut) / length[..., None]  # (B, W, pairs, lags)
+        found = found / (deviation[..., : num_bands - apart] * deviation[..., apart:])[..., None]
+        parts += [found.max(3).values, found[..., 4], (torch.softmax(found * 20.0, dim=3) * place).sum(3)]
+    early = nn.functional.pad(level, (39, 0))[..., : steps + 36].unfold(2, steps, 1)  # (B, 7, lags, steps), 39 first
+    own = stretches.sums(level[:, :, None] * early, grid, cut) / length[..., None] / deviation[..., None] ** 2
+    parts += [own.max(3).values, own.min(3).values]
+    return [part.to(bands.dtype) for part in parts]
 
 
 def _turn(unit: Pair, dim: int) -> Pair:

@@ -15,9 +15,14 @@ THRESHOLD_NAMES = ("fpr1", "fpr5")
 
 @dataclass(frozen=True)
 class BranchCalibration:
-    """What a branch needs beside its model: the null distribution of genuine media, from which its limits follow."""
+    """What a branch needs beside its model: the null distribution of genuine media, from which its limits follow.
+
+    ``stretches`` says how far a second of genuine sound stands out (``scoring.stretches``), of a branch that looks for
+    such seconds.
+    """
 
     null: NullDistribution
+    stretches: NullDistribution | None = None
 
     @property
     def operating_points(self) -> dict[str, float]:
@@ -25,17 +30,22 @@ class BranchCalibration:
         return {"fpr1": sigmoid(self.null.margin_at(0.01)), "fpr5": sigmoid(self.null.margin_at(0.05))}
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        return {
-            "null_margins": self.null.margins,
-            "null_log_tail": self.null.log_tail,
-            "null_num_samples": np.array([self.null.num_samples], np.int64),
-        }
+        made = _arrays("null", self.null)
+        return made if self.stretches is None else made | _arrays("stretches", self.stretches)
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> BranchCalibration:
-        return cls(
-            NullDistribution(arrays["null_margins"], arrays["null_log_tail"], int(arrays["null_num_samples"][0]))
-        )
+        return cls(_null(arrays, "null"), _null(arrays, "stretches") if "stretches_margins" in arrays else None)
+
+
+def _arrays(name: str, null: NullDistribution) -> dict[str, np.ndarray]:
+    count = np.array([null.num_samples], np.int64)
+    return {f"{name}_margins": null.margins, f"{name}_log_tail": null.log_tail, f"{name}_num_samples": count}
+
+
+def _null(arrays: dict[str, np.ndarray], name: str) -> NullDistribution:
+    count = int(arrays[f"{name}_num_samples"][0])
+    return NullDistribution(arrays[f"{name}_margins"], arrays[f"{name}_log_tail"], count)
 
 
 def parse_threshold(text: str | float | None) -> str | float:

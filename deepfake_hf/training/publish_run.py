@@ -75,8 +75,8 @@ def publish_run(run: Path, out: Path, name: str | None = None) -> Bundle:
         model.save_pretrained(scratch)
         stage.save_processor(Path(scratch))
         landmarks = open_bundle().landmarks if branch == "face" else None
-        parts: dict[str, tuple[str, Path, NullDistribution]] = {
-            branch: (PRESETS[config.preset].kind, Path(scratch), null)
+        parts: dict[str, tuple[str, Path, BranchCalibration]] = {
+            branch: (PRESETS[config.preset].kind, Path(scratch), BranchCalibration(null))
         }
         made = write_bundle(out, name or run.resolve().name, parts, landmarks, "trained", {})
     write_json(out / FIGURES, {branch: figures})

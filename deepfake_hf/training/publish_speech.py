@@ -24,6 +24,7 @@ from deepfake_hf.processing.feature_extraction_waveform import WaveformFeatureEx
 from deepfake_hf.scoring.aggregation import robust_mean
 from deepfake_hf.scoring.calibration import NullDistribution, fit_platt, sigmoid
 from deepfake_hf.scoring.decision import BranchCalibration
+from deepfake_hf.scoring.stretches import piece_peaks
 from deepfake_hf.training.speech_data import read_clips
 
 
@@ -37,7 +38,7 @@ class _Scores:
 NUM_UNSEEN = 300
 
 
-def publish_speech(run: Path, left_out: Path, out: Path, speech: Path, cache: Path) -> NullDistribution:
+def publish_speech(run: Path, left_out: Path, out: Path, speech: Path, cache: Path) -> BranchCalibration:
     """Calibrate on the ``dev`` speakers, report on the ``validation`` speakers.
 
     The limits rest on the genuine ``dev`` utterances and on genuine recordings of other microphones that were in no
@@ -51,7 +52,8 @@ def publish_speech(run: Path, left_out: Path, out: Path, speech: Path, cache: Pa
         cache: the twin cache, which says what was used already.
 
     Returns:
-        The null distribution of genuine utterances, clean and through a codec, for the bundle.
+        The null distributions for the bundle: of genuine utterances, clean and through a codec, and of how far a
+        second of genuine recordings stands out.
     """
     model = SpeechStatisticsForAudioClassification.from_pretrained(run / "best", dtype=torch.float32)
     dev, held = _read(run / "scores_dev.csv"), _read(run / "scores_validation.csv")
@@ -61,9 +63,10 @@ def publish_speech(run: Path, left_out: Path, out: Path, speech: Path, cache: Pa
     model.config.weights_origin = "trained"
     model.save_pretrained(out)
     WaveformFeatureExtractor.from_pretrained(run / "best").save_pretrained(out)
-    unseen = _unseen_genuine(out, speech, cache)
+    unseen, peaks = _unseen_genuine(out, speech, cache)
     null = NullDistribution.fit(np.concatenate((calibrated[dev.labels == REAL], unseen)))
-    points = BranchCalibration(null).operating_points
+    limits = BranchCalibration(null, NullDistribution.fit(peaks))
+    points = limits.operating_points
     model.config.operating_points = points
     model.save_pretrained(out)
     p_fake = np.array([sigmoid(calibration["scale"] * m + calibration["bias"]) for m in held.margins])
@@ -79,38 +82,54 @@ def publish_speech(run: Path, left_out: Path, out: Path, speech: Path, cache: Pa
         "set_aside": {
             "n_real": int((dev.labels == REAL).sum()),
             "n_real_unseen": len(unseen),
+            "n_pieces_of_5_s": len(peaks),
             "n_fake": int((dev.labels == FAKE).sum()),
         },
         "leave_one_generator_out": json.loads(left_out.read_text()),
         "recipe": _recipe(run),
     }
     (out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
-    return null
+    return limits
 
 
 def _even_error(labels: ArrayLike, p_fake: ArrayLike) -> float:
     return expected_calibration_error(labels, p_fake, even=True)
 
 
-def _unseen_genuine(branch_folder: Path, speech: Path, cache: Path) -> NDArray[np.float64]:
-    """Calibrated margins of genuine speech that is in no split, from other microphones than LibriSpeech's."""
-    used = {clip.path for clip in read_clips(cache)}
+def _unseen_genuine(branch_folder: Path, speech: Path, cache: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What genuine speech reaches, as calibrated margins.
+
+    Returns:
+        Whole recordings that are in no split, from other microphones than LibriSpeech's. And how far a second stands
+        out in each five seconds of the LibriSpeech recordings of ``train`` and ``dev`` speakers, from which a few
+        seconds each were trained on; the other recordings are too short for that.
+    """
+    clips = read_clips(cache)
+    used = {clip.path for clip in clips}
     with (speech / "manifest.csv").open(newline="") as file:
         names = [row["file_name"] for row in csv.DictReader(file)]
     names = [name for name in names if name not in used and not name.startswith("librispeech")]
     names.sort(key=lambda name: hashlib.sha256(name.encode()).digest())
     branch = SpeechBranch(branch_folder, torch.device("cpu"))
     margins: list[float] = []
+    peaks: list[NDArray[np.float64]] = []
     for name in names:
-        heard = SpeechPass(branch)
-        for block in read_audio(speech / name, branch.sampling_rate):
-            heard.feed(block)
-        windows = heard.finish()
-        if windows:
-            margins.append(robust_mean([window.logit_fake for window in windows]))
+        heard = _heard(branch, speech / name)
+        if heard.windows:
+            margins.append(robust_mean([window.logit_fake for window in heard.windows]))
         if len(margins) == NUM_UNSEEN:
             break
-    return np.array(margins)
+    for name in sorted({clip.path for clip in clips if clip.source == "librispeech" and clip.split != "validation"}):
+        peaks.append(piece_peaks(_heard(branch, speech / name).short_windows))
+    return np.array(margins), np.concatenate(peaks)
+
+
+def _heard(branch: SpeechBranch, path: Path) -> SpeechPass:
+    heard = SpeechPass(branch, with_short=True)
+    for block in read_audio(path, branch.sampling_rate):
+        heard.feed(block)
+    heard.finish()
+    return heard
 
 
 def _recipe(run: Path) -> str:

@@ -16,8 +16,8 @@ from deepfake_hf.scoring.calibrators import Calibrator
 from deepfake_hf.scoring.decision import BranchCalibration
 
 OLD = Calibrator.from_config({"scale": 3.0, "bias": 1.0})  # far too sure of itself
-NULL = NullDistribution.fit(OLD(np.random.default_rng(0).normal(-1, 1, 1000)))
-CALIBRATIONS = {"face": BranchCalibration(NULL)}
+NULL = BranchCalibration(NullDistribution.fit(OLD(np.random.default_rng(0).normal(-1, 1, 1000))))
+CALIBRATIONS = {"face": NULL}
 
 
 def table() -> list[Score]:

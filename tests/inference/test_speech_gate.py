@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import torch
 
-from deepfake_hf.inference.speech_pass import GATE_CHUNK, GATE_RATE, SpeechGate
+from deepfake_hf.inference.speech_gate import GATE_CHUNK, GATE_RATE, SpeechGate
 from deepfake_hf.synthesis.examples import speech_pair
 
 
@@ -16,7 +16,7 @@ def test_loading_the_gate_leaves_the_number_of_threads() -> None:
     """The package sets one thread when it is imported, and the last digits of a score depend on their number."""
     code = (
         "import torch; torch.set_num_threads(2)\n"
-        "from deepfake_hf.inference.speech_pass import SpeechGate\n"
+        "from deepfake_hf.inference.speech_gate import SpeechGate\n"
         "SpeechGate(); print(torch.get_num_threads())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
