@@ -15,7 +15,7 @@ from deepfake_hf.evaluation.bench_inputs import Inputs
 from deepfake_hf.evaluation.bench_media import FPS
 from deepfake_hf.evaluation.bench_naive import RandomScorer, naive_detect
 from deepfake_hf.evaluation.bench_timing import Row, alternate, ratio, scaled
-from deepfake_hf.inference.branch import CropScorer
+from deepfake_hf.inference.scorers import CropScorer
 
 OURS: Final = "deepfake-hf"
 OURS_ONNX: Final = "deepfake-hf, onnx"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_hf.errors import MissingDependencyError
-from deepfake_hf.inference.branch import BATCH, SoundScorer
+from deepfake_hf.inference.scorers import BATCH, SoundScorer
 from deepfake_hf.types import AudioTrack, WindowScore
 
 WINDOW_S = 2.5
