@@ -17,6 +17,7 @@ from deepfake_hf.errors import BundleError, UsageError
 from deepfake_hf.hub.bundle import (
     CALIBRATION,
     CANARY,
+    GRAPH,
     MANIFEST,
     SUMS,
     Bundle,
@@ -107,7 +108,7 @@ def _copy_bundle(source: Bundle, made: Path) -> None:
     for folder in [*folders, *filter(None, (source.landmarks, source.lip_sync))]:
         (made / folder.name).mkdir()
         for file in sorted(folder.iterdir()):
-            if file.suffix in (".json", ".safetensors"):
+            if file.suffix in (".json", ".safetensors") or file.name == GRAPH:
                 shutil.copy(file, made / folder.name / file.name)
 
 
