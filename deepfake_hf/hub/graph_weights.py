@@ -81,7 +81,7 @@ def check_weights(path: Path) -> None:
         elif held is None:
             why = f"{WEIGHTS} has no {tensor.name.removeprefix(_MODEL)}"
         elif not _fits(tensor, held):
-            why = f"{tensor.name} is {tuple(tensor.dims)} in the graph and {tuple(held['shape'])} {held['dtype']} beside it"
+            why = f"{tensor.name} is {list(tensor.dims)} in the graph, and {held['shape']} of {held['dtype']} beside it"
         elif (place.get("offset"), place.get("length")) != (str(held["start"]), str(held["end"] - held["start"])):
             why = f"{tensor.name} is looked for at byte {place.get('offset')} and lies at {held['start']}"
         elif held["end"] > weights.stat().st_size:

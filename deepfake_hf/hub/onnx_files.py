@@ -26,6 +26,7 @@ from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.models.build import CLASSES, build_model
 from deepfake_hf.models.presets import PRESETS
 
+
 @dataclass(frozen=True)
 class Exported:
     """A graph that was written: the ``branch`` (or preset) it is of, its ``path``, and the largest difference between

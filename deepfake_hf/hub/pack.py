@@ -27,6 +27,7 @@ from deepfake_hf.hub.bundle import (
 )
 from deepfake_hf.hub.canary import write_canary
 from deepfake_hf.hub.card import CARD, FIGURES, TERMS, write_card
+from deepfake_hf.hub.onnx_files import add_graphs
 from deepfake_hf.hub.remote_code import branch_kind, export_code, remove_code
 from deepfake_hf.scoring.decision import BranchCalibration
 
@@ -131,7 +132,7 @@ def _assemble(parts: BranchFolders, made: Path) -> None:
         branches[branch] = (branch_kind(folder), folder, BranchCalibration.from_arrays(own).null)
         origins.add(json.loads((folder / "config.json").read_text()).get("weights_origin", "random"))
     weights = "trained" if origins == {"trained"} else "random"
-    write_bundle(made, parts.name, branches, parts.landmarks, weights, {})
+    add_graphs(write_bundle(made, parts.name, branches, parts.landmarks, weights, {}))
 
 
 def _finish(made: Path, options: PackOptions) -> None:

@@ -14,28 +14,10 @@ from torch import Tensor
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from transformers.utils import logging
 
-from deepfake_hf.errors import UsageError
 from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.inference.scorers import BATCH, CPU_FACES, CPU_WINDOWS, in_batches
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
 from deepfake_hf.processing import FaceImageProcessor  # this name tells AutoFeatureExtractor of all of ours
-
-
-def choose_device(name: str | None = None) -> torch.device:
-    """``None`` or ``auto``: a GPU where there is one, else the CPU.
-
-    Raises:
-        UsageError: The device is unknown or not on this machine.
-    """
-    if name in (None, "auto"):
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(str(name))
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"device {name!r} cannot be used", reason, "use --device cpu, or leave it out") from None
-    return device
 
 
 @contextmanager

@@ -28,15 +28,14 @@ def load_detector(settings: Settings) -> Predict:
     Raises:
         DeepfakeHFError: The bundle or an option cannot be used.
     """
-    import torch
-
-    torch.set_num_threads(settings.threads)
     from deepfake_hf.detector import Detector
+    from deepfake_hf.inference.threads import set_num_threads
 
+    set_num_threads(settings.threads)
     detector = Detector.from_pretrained(
         settings.bundle, device=settings.device, runtime=settings.runtime, limits=limits_of(settings.max_minutes)
     )
-    torch.set_num_threads(settings.threads)  # packages that come with it set their own
+    set_num_threads(settings.threads)  # packages that come with it set their own
     sampling = sampling_of(settings.every, settings.fps, settings.frames)
     return partial(detector.detect, sampling=sampling, threshold=settings.threshold)
 
