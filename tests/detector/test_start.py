@@ -1,0 +1,96 @@
+"""What the first verdict waits for: no torch for a picture or a silent video, and the runtime says so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from deepfake_hf.detector import Detector
+from deepfake_hf.hub.onnx_files import add_graphs, export_source
+from deepfake_hf.inference import device
+from deepfake_hf.inference.face_graph import FaceGraph
+from deepfake_hf.inference.threads import num_threads, set_num_threads
+from deepfake_hf.synthesis.examples import make_examples
+from tests.tiny_bundle import write_tiny_bundle
+
+_HEAVY = ("torch", "transformers", "timm", "scipy.signal", "sklearn", "pandas", "matplotlib", "huggingface_hub")
+_CODE = """
+import json, sys
+from deepfake_hf import Detector
+detector = Detector.from_pretrained(device="cpu")
+answers = [detector.detect(path) for path in sys.argv[2:]]
+print(json.dumps({
+    "loaded": [name for name in sys.argv[1].split() if name in sys.modules],
+    "runtime": detector.runtime,
+    "answers": [[answer.kind, answer.verdict, answer.p_fake, answer.branches[0].weights] for answer in answers],
+}))
+"""
+
+
+@pytest.mark.slow
+def test_pictures_and_silent_video_need_no_torch(tmp_path: Path) -> None:
+    paths = [example.path for example in make_examples(tmp_path) if example.kind.value in ("image", "video")]
+    command = [sys.executable, "-c", _CODE, " ".join(_HEAVY), *map(str, paths)]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert found["loaded"] == [] and found["runtime"] == "onnx (face float32)"
+    assert {kind for kind, *_ in found["answers"]} == {"image", "video"}
+    in_torch = Detector.from_pretrained(device="cpu", runtime="torch")
+    assert in_torch.runtime == "torch"
+    for path, (_, verdict, p_fake, weights) in zip(paths, found["answers"], strict=True):
+        wanted = in_torch.detect(path)
+        assert wanted.verdict is not None and verdict == wanted.verdict.value
+        assert p_fake == pytest.approx(wanted.p_fake, abs=1e-5)
+        assert weights == f"{wanted.branches[0].weights} onnx (face float32)"
+
+
+def test_the_runtime_by_itself(tmp_path: Path) -> None:
+    tiny = write_tiny_bundle(tmp_path / "tiny")
+    assert Detector.from_pretrained(tiny.path, device="cpu").runtime == "torch"  # it brings no graph
+    add_graphs(tiny)
+    detector = Detector.from_pretrained(tiny.path, device="cpu")
+    assert detector.runtime == "onnx (face float32)" and isinstance(detector.face_branch, FaceGraph)
+    assert detector.speech_branch is not None and str(detector.device) == "cpu"
+    assert Detector.from_pretrained(tiny.path, device="meta").runtime == "torch"  # as on a GPU
+    crops = list(np.random.default_rng(0).integers(0, 256, (64, 64, 64, 3), dtype=np.uint8))
+    export_source(str(tiny.path), tmp_path / "int8", crops)
+    assert Detector.from_pretrained(tmp_path / "int8", device="cpu").runtime == "torch"  # answers otherwise: by request
+    asked = Detector.from_pretrained(tmp_path / "int8", runtime="onnx")
+    assert asked.runtime == "onnx (face int8, speech float32)"
+
+
+def test_devices_are_found_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(name: str | None = None) -> torch.device:
+        raise LookupError(name)
+
+    monkeypatch.setattr(device, "choose_device", asked)
+    monkeypatch.setattr(device, "_may_have_gpu", lambda: False)
+    assert [device.name_of_device(name) for name in (None, "auto", "cpu")] == ["cpu"] * 3
+    for name in ("cuda", "mps"):
+        with pytest.raises(LookupError, match=name):
+            device.name_of_device(name)
+    monkeypatch.setattr(device, "_may_have_gpu", lambda: True)
+    assert device.name_of_device("cpu") == "cpu"
+    with pytest.raises(LookupError):
+        device.name_of_device(None)
+
+
+def test_threads_with_and_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "3,1")
+    try:
+        set_num_threads(2)
+        assert torch.get_num_threads() == num_threads() == 2
+        monkeypatch.delitem(sys.modules, "torch")
+        assert num_threads() == 2  # what torch will read
+        monkeypatch.setenv("OMP_NUM_THREADS", "3,1")
+        assert num_threads() == 3
+        monkeypatch.delenv("OMP_NUM_THREADS")
+        assert num_threads() >= 1
+    finally:
+        torch.set_num_threads(before)
