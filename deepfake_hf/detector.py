@@ -163,6 +163,7 @@ class Detector:
         sampling: Sampling | None = None,
         threshold: str | float | None = None,
         progress: Progress | None = None,
+        sha256: str | None = None,
     ) -> DetectionResult:
         """Analyse one medium.
 
@@ -171,6 +172,7 @@ class Detector:
             sampling: which frames; None for :func:`default_rate`.
             threshold: ``fpr1`` (default), ``fpr5`` or a number in (0, 1).
             progress: called with a share in [0, 1] and what is going on.
+            sha256: of a file whose content the caller has hashed already; None reads the file for it.
 
         Returns:
             A result. A medium that can't be read or scored gives a result with a status and a reason, not an error.
@@ -180,7 +182,9 @@ class Detector:
         """
         limit = parse_threshold(threshold)
         if isinstance(medium, (str, Path)):
-            return self._detect_file(Path(medium), str(medium), sampling, limit, progress)
+            return self._detect_file(Path(medium), str(medium), sampling, limit, progress, sha256)
+        if sha256 is not None:
+            raise UsageError("sha256", "it is of a file, and this medium is none", "leave it out")
         if isinstance(medium, bytes):
             with tempfile.NamedTemporaryFile(prefix="deepfake_hf_") as file:
                 file.write(medium)
@@ -273,13 +277,19 @@ class Detector:
         return self._concluder.conclude(seen, limit)
 
     def _detect_file(
-        self, path: Path, name: str, sampling: Sampling | None, limit: str | float, progress: Progress | None
+        self,
+        path: Path,
+        name: str,
+        sampling: Sampling | None,
+        limit: str | float,
+        progress: Progress | None,
+        sha256: str | None = None,
     ) -> DetectionResult:
         seen = Observation(name, time.perf_counter())
         report = progress or (lambda share, what: None)
         try:
             info = probe(path, self.limits)
-            seen.kind, seen.duration_s, seen.sha256 = info.kind, info.duration_s, sha256_of(path)
+            seen.kind, seen.duration_s, seen.sha256 = info.kind, info.duration_s, sha256 or sha256_of(path)
             self._look(path, info, sampling, seen, report)
             self._listen(path, info, seen, report)
         except MediaError as error:

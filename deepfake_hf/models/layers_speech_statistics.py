@@ -89,6 +89,15 @@ def _moments(x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch
     return deviation, weighted_mean(cube, weight, -1), weighted_mean(fourth, weight, -1) - 3.0
 
 
+def _shape(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Mean, deviation and skewness along the last axis, which is centred in place: ``x`` is left without its mean."""
+    mean = x.mean(-1)
+    centred = x.sub_(mean[..., None])
+    square = centred.square()
+    deviation = torch.sqrt(square.mean(-1) + 1e-12)
+    return mean, deviation, square.mul_(centred).mean(-1) / deviation**3
+
+
 def num_statistics() -> int:
     """How many values :func:`speech_statistics` gives for a clip."""
     spectral = 0
@@ -144,6 +153,11 @@ def _num_bands(size: int) -> tuple[int, int]:
     return fine, min(fine, _NUM_COARSE)
 
 
+def _mean_frame(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """:func:`weighted_mean` over frames, as one product: x (B, L, K), weight (B, L, 1) -> (B, K)."""
+    return (weight.transpose(1, 2) @ x)[:, 0] / weight.sum(1).clamp_min(_TINY)
+
+
 def _spectral(x: torch.Tensor, mask: torch.Tensor, size: int) -> list[torch.Tensor]:
     hop = size // 4
     bins, (num_fine, num_coarse) = size // 2 + 1, _num_bands(size)
@@ -151,8 +165,9 @@ def _spectral(x: torch.Tensor, mask: torch.Tensor, size: int) -> list[torch.Tens
     cosines = cosine_basis(num_fine, min(_NUM_CEPSTRA, num_fine)).to(x.device)
     window = hann_window(size).to(x.device)
     spectrum = torch.fft.rfft(x.unfold(1, size, hop) * window)  # (B, L, K)
+    unit = (spectrum.real.contiguous(), spectrum.imag.contiguous())
     real = mask.unfold(1, size, hop)[..., -1]
-    power = spectrum.real**2 + spectrum.imag**2
+    power = unit[0].square() + unit[1].square()
     magnitude = torch.sqrt(power + 1e-20)
     floor = _FLOOR**2 * 0.375 * size * (1 + _SHARPENING**2)  # of white noise, sharpened, in a Hann window
     level = torch.log(power + floor)
@@ -160,31 +175,31 @@ def _spectral(x: torch.Tensor, mask: torch.Tensor, size: int) -> list[torch.Tens
 
     bands = torch.log(power @ fine + floor)
     cepstra = bands @ cosines
-    mean = weighted_mean(cepstra, keep, 1)
-    spread = torch.sqrt(weighted_mean((cepstra - mean[:, None]) ** 2, keep, 1) + 1e-8)
+    mean = _mean_frame(cepstra, keep)
+    spread = torch.sqrt(_mean_frame((cepstra - mean[:, None]) ** 2, keep) + 1e-8)
     both = keep[:, 1:] * keep[:, :-1]
-    parts = [mean, spread, weighted_mean((cepstra[:, 1:] - cepstra[:, :-1]).abs(), both, 1)]
+    parts = [mean, spread, _mean_frame((cepstra[:, 1:] - cepstra[:, :-1]).abs(), both)]
 
     within = level @ fine
     flat = bands - within
-    mean = weighted_mean(flat, keep, 1)
-    parts += [mean, torch.sqrt(weighted_mean((flat - mean[:, None]) ** 2, keep, 1) + 1e-8)]
-    parts += [weighted_mean(level**2, keep, 1) @ fine - weighted_mean(within**2, keep, 1)]
+    mean = _mean_frame(flat, keep)
+    parts += [mean, torch.sqrt(_mean_frame((flat - mean[:, None]) ** 2, keep) + 1e-8)]
+    parts += [_mean_frame(level**2, keep) @ fine - _mean_frame(within**2, keep)]
 
     for lag in _TIME_LAGS:
         step = level[:, lag:] - level[:, :-lag]
         both = keep[:, lag:] * keep[:, :-lag]
         parts += [
-            weighted_mean(step.abs(), both, 1) @ fine,
-            _cube_root(weighted_mean(step * step * step, both, 1) @ fine),
+            _mean_frame(step.abs(), both) @ fine,
+            _cube_root(_mean_frame(step * step * step, both) @ fine),
         ]
     step = level[..., 1:] - level[..., :-1]
     bend = step[..., 1:] - step[..., :-1]
-    parts += [weighted_mean(step.abs(), keep, 1) @ coarse[:-1], weighted_mean(bend.abs(), keep, 1) @ coarse[1:-1]]
-    parts += [_cube_root(weighted_mean(bend * bend * bend, keep, 1) @ coarse[1:-1])]
+    parts += [_mean_frame(step.abs(), keep) @ coarse[:-1], _mean_frame(bend.abs(), keep) @ coarse[1:-1]]
+    parts += [_cube_root(_mean_frame(bend * bend * bend, keep) @ coarse[1:-1])]
 
     weight = torch.sqrt(magnitude)
-    unit = (spectrum.real / magnitude, spectrum.imag / magnitude)
+    unit = (unit[0] / magnitude, unit[1] / magnitude)
     turn = _turn(unit, 1)
     inside = keep[:, 1:-1] * real[:, 2:, None]
     parts += _steady(_turn(turn, 1), weight[:, 1:-1] * inside, fine)
@@ -195,7 +210,7 @@ def _spectral(x: torch.Tensor, mask: torch.Tensor, size: int) -> list[torch.Tens
 
 def _steady(turn: Pair, weight: torch.Tensor, bank: torch.Tensor) -> list[torch.Tensor]:
     total = (weight.sum(1) @ bank).clamp_min(_TINY)
-    return [(part * weight).sum(1) @ bank / total for part in turn]
+    return [part.mul_(weight).sum(1) @ bank / total for part in turn]
 
 
 def _residual(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -226,11 +241,10 @@ def _envelope_shape(bands: torch.Tensor, inside: torch.Tensor) -> list[torch.Ten
     length = bands.shape[-1] // _BLOCK * _BLOCK
     blocks = _length(bands)[..., :length].unflatten(2, (-1, _BLOCK)) + 1e-7
     whole = inside[:, :length].unflatten(1, (-1, _BLOCK))[..., -1]  # (B, blocks)
-    mean = blocks.mean(3)  # (B, 7, blocks)
+    _, log_deviation, log_skew = _shape(torch.log(blocks + 1e-6))
+    mean, deviation, skew = _shape(blocks)  # (B, 7, blocks); blocks are centred from here on
+    kurtosis = blocks.square().square_().mean(-1) / deviation**4 - 3.0
     keep = loud(mean, whole[:, None].expand_as(mean), 0.4)
-    one = torch.ones(_BLOCK, device=blocks.device)
-    deviation, skew, kurtosis = _moments(blocks, one)
-    log_deviation, log_skew, _ = _moments(torch.log(blocks + 1e-6), one)
     shape = [deviation / mean, skew, kurtosis, log_deviation, log_skew]
     parts = [weighted_mean(value, keep, 2) for value in shape]
     wave, weight = bands[:, :, 0], inside[:, None].to(bands.dtype)
@@ -273,12 +287,12 @@ def _turn(unit: Pair, dim: int) -> Pair:
     (a, b), length = unit, unit[0].shape[dim] - 1
     c, d = a.narrow(dim, 0, length), b.narrow(dim, 0, length)
     a, b = a.narrow(dim, 1, length), b.narrow(dim, 1, length)
-    return a * c + b * d, b * c - a * d
+    return (a * c).addcmul_(b, d), (b * c).addcmul_(a, d, value=-1)
 
 
 def _length(pair: torch.Tensor) -> torch.Tensor:
     """(B, bands, 2, num_samples) -> (B, bands, num_samples)."""
-    return torch.sqrt(pair[:, :, 0].square() + pair[:, :, 1].square() + 1e-20)
+    return torch.addcmul(pair[:, :, 0].square(), pair[:, :, 1], pair[:, :, 1]).add_(1e-20).sqrt_()
 
 
 def _cube_root(x: torch.Tensor) -> torch.Tensor:

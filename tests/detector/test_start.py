@@ -7,17 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from deepfake_hf.detector import Detector
-from deepfake_hf.hub.onnx_files import add_graphs, export_source
 from deepfake_hf.inference import device
-from deepfake_hf.inference.face_graph import FaceGraph
 from deepfake_hf.inference.threads import num_threads, set_num_threads
 from deepfake_hf.synthesis.examples import make_examples
-from tests.tiny_bundle import write_tiny_bundle
 
 _HEAVY = ("torch", "transformers", "timm", "scipy.signal", "sklearn", "pandas", "matplotlib", "huggingface_hub")
 _CODE = """
@@ -47,21 +43,6 @@ def test_pictures_and_silent_video_need_no_torch(tmp_path: Path) -> None:
         assert wanted.verdict is not None and verdict == wanted.verdict.value
         assert p_fake == pytest.approx(wanted.p_fake, abs=1e-5)
         assert weights == f"{wanted.branches[0].weights} onnx (face float32)"
-
-
-def test_the_runtime_by_itself(tmp_path: Path) -> None:
-    tiny = write_tiny_bundle(tmp_path / "tiny")
-    assert Detector.from_pretrained(tiny.path, device="cpu").runtime == "torch"  # it brings no graph
-    add_graphs(tiny)
-    detector = Detector.from_pretrained(tiny.path, device="cpu")
-    assert detector.runtime == "onnx (face float32)" and isinstance(detector.face_branch, FaceGraph)
-    assert detector.speech_branch is not None and str(detector.device) == "cpu"
-    assert Detector.from_pretrained(tiny.path, device="meta").runtime == "torch"  # as on a GPU
-    crops = list(np.random.default_rng(0).integers(0, 256, (64, 64, 64, 3), dtype=np.uint8))
-    export_source(str(tiny.path), tmp_path / "int8", crops)
-    assert Detector.from_pretrained(tmp_path / "int8", device="cpu").runtime == "torch"  # answers otherwise: by request
-    asked = Detector.from_pretrained(tmp_path / "int8", runtime="onnx")
-    assert asked.runtime == "onnx (face int8, speech float32)"
 
 
 def test_devices_are_found_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
