@@ -89,13 +89,14 @@ def _moments(x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch
     return deviation, weighted_mean(cube, weight, -1), weighted_mean(fourth, weight, -1) - 3.0
 
 
-def _shape(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Mean, deviation and skewness along the last axis, which is centred in place: ``x`` is left without its mean."""
+def _shape(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Mean, deviation, skewness and excess kurtosis along the last axis, where all counts alike."""
     mean = x.mean(-1)
-    centred = x.sub_(mean[..., None])
+    centred = x - mean[..., None]
     square = centred.square()
     deviation = torch.sqrt(square.mean(-1) + 1e-12)
-    return mean, deviation, square.mul_(centred).mean(-1) / deviation**3
+    kurtosis = square.square().mean(-1) / deviation**4 - 3.0
+    return mean, deviation, (square * centred).mean(-1) / deviation**3, kurtosis
 
 
 def num_statistics() -> int:
@@ -141,7 +142,9 @@ def speech_statistics(waveform: torch.Tensor, mask: torch.Tensor, sampling_rate:
         nn.functional.conv1d(part[:, None], kernels).unflatten(1, (2, -1)).transpose(1, 2) for part in (sharp, residual)
     )  # (B, 7, 2, num_samples - taps + 1): real and imaginary parts
     inside = mask[:, _FIR_TAPS - 1 :]
-    parts += _envelope_shape(bands, inside) + _envelope_shape(residual_bands, inside) + _together(bands, inside)
+    envelopes = _length(bands)
+    parts += _envelope_shape(bands, envelopes, inside)
+    parts += _envelope_shape(residual_bands, _length(residual_bands), inside) + _together(envelopes, inside)
     for signal in (residual, x[:, 1:] - x[:, :-1], x, sharp):
         _, skew, kurtosis = _moments(signal, mask[:, -signal.shape[1] :].to(x.dtype))
         parts += [skew.abs()[:, None], torch.log((kurtosis + 3.0).clamp_min(1e-3))[:, None]]
@@ -210,7 +213,7 @@ def _spectral(x: torch.Tensor, mask: torch.Tensor, size: int) -> list[torch.Tens
 
 def _steady(turn: Pair, weight: torch.Tensor, bank: torch.Tensor) -> list[torch.Tensor]:
     total = (weight.sum(1) @ bank).clamp_min(_TINY)
-    return [part.mul_(weight).sum(1) @ bank / total for part in turn]
+    return [(part * weight).sum(1) @ bank / total for part in turn]
 
 
 def _residual(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -237,13 +240,12 @@ def _residual(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.as_tensor(made).flatten(1)[:, :length] * mask
 
 
-def _envelope_shape(bands: torch.Tensor, inside: torch.Tensor) -> list[torch.Tensor]:
+def _envelope_shape(bands: torch.Tensor, envelopes: torch.Tensor, inside: torch.Tensor) -> list[torch.Tensor]:
     length = bands.shape[-1] // _BLOCK * _BLOCK
-    blocks = _length(bands)[..., :length].unflatten(2, (-1, _BLOCK)) + 1e-7
+    blocks = envelopes[..., :length].unflatten(2, (-1, _BLOCK)) + 1e-7
     whole = inside[:, :length].unflatten(1, (-1, _BLOCK))[..., -1]  # (B, blocks)
-    _, log_deviation, log_skew = _shape(torch.log(blocks + 1e-6))
-    mean, deviation, skew = _shape(blocks)  # (B, 7, blocks); blocks are centred from here on
-    kurtosis = blocks.square().square_().mean(-1) / deviation**4 - 3.0
+    mean, deviation, skew, kurtosis = _shape(blocks)  # (B, 7, blocks)
+    _, log_deviation, log_skew, _ = _shape(torch.log(blocks + 1e-6))
     keep = loud(mean, whole[:, None].expand_as(mean), 0.4)
     shape = [deviation / mean, skew, kurtosis, log_deviation, log_skew]
     parts = [weighted_mean(value, keep, 2) for value in shape]
@@ -253,9 +255,9 @@ def _envelope_shape(bands: torch.Tensor, inside: torch.Tensor) -> list[torch.Ten
     return [*parts, steps / (weighted_mean(wave.abs(), weight, 2) + 1e-7)]
 
 
-def _together(bands: torch.Tensor, inside: torch.Tensor) -> list[torch.Tensor]:
+def _together(envelopes: torch.Tensor, inside: torch.Tensor) -> list[torch.Tensor]:
     """Correlations of log envelopes between neighbouring bands, and of each with itself later."""
-    level = torch.log(nn.functional.avg_pool1d(_length(bands), _ENVELOPE_STEP) + 1e-6)
+    level = torch.log(nn.functional.avg_pool1d(envelopes, _ENVELOPE_STEP) + 1e-6)
     real = inside[:, _ENVELOPE_STEP - 1 :: _ENVELOPE_STEP][:, None, : level.shape[2]].to(level.dtype)
     level = level * real
     half = _TREND // 2
@@ -287,12 +289,12 @@ def _turn(unit: Pair, dim: int) -> Pair:
     (a, b), length = unit, unit[0].shape[dim] - 1
     c, d = a.narrow(dim, 0, length), b.narrow(dim, 0, length)
     a, b = a.narrow(dim, 1, length), b.narrow(dim, 1, length)
-    return (a * c).addcmul_(b, d), (b * c).addcmul_(a, d, value=-1)
+    return torch.addcmul(a * c, b, d), torch.addcmul(b * c, a, d, value=-1)
 
 
 def _length(pair: torch.Tensor) -> torch.Tensor:
     """(B, bands, 2, num_samples) -> (B, bands, num_samples)."""
-    return torch.addcmul(pair[:, :, 0].square(), pair[:, :, 1], pair[:, :, 1]).add_(1e-20).sqrt_()
+    return torch.sqrt(torch.addcmul(pair[:, :, 0].square(), pair[:, :, 1], pair[:, :, 1]) + 1e-20)
 
 
 def _cube_root(x: torch.Tensor) -> torch.Tensor:
