@@ -98,6 +98,7 @@ def test_a_detector_that_cannot_be_loaded_ends_the_scan(media: Callable[..., Pat
         obey(media(a="ok"), work=Work(engine=RAY), load=load_nothing)
 
 
+@pytest.mark.slow
 def test_the_command_with_a_pool_that_grows(tmp_path: Path) -> None:
     """Real weights of a tiny bundle on real pictures; the rows are those of the command's local engine."""
     folder, bundle = tmp_path / "media", write_tiny_bundle(tmp_path / "tiny").path
