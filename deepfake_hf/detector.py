@@ -5,23 +5,23 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from deepfake_hf.errors import BundleError, MediaError, UnsupportedMediaError, UsageError
 from deepfake_hf.faces import FaceDetector, detect_in_picture, load_face_detector
-from deepfake_hf.hub.branches import load_branches
+from deepfake_hf.hub.branches import AUTO, Branches
 from deepfake_hf.hub.bundle import Bundle, find_folder, is_third_party, open_bundle
-from deepfake_hf.hub.third_party import open_third_party
-from deepfake_hf.inference.branch import choose_device
 from deepfake_hf.inference.conclude import Concluder, Observation
+from deepfake_hf.inference.device import name_of_device
 from deepfake_hf.inference.faces_pass import FacesPass
 from deepfake_hf.inference.live import LiveWatch
+from deepfake_hf.inference.scorers import CropScorer, SoundScorer
 from deepfake_hf.inference.session import LiveSession
 from deepfake_hf.inference.speech_pass import SpeechPass
 from deepfake_hf.media import (
@@ -39,6 +39,11 @@ from deepfake_hf.media import (
 )
 from deepfake_hf.scoring.decision import parse_threshold
 from deepfake_hf.types import DetectionResult, Face, Frame, MediaInfo, MediaKind, Status
+
+if TYPE_CHECKING:
+    import torch
+
+    from deepfake_hf.inference.landmarks import LandmarkFinder
 
 Medium = str | Path | bytes | NDArray[np.uint8] | Image.Image
 Progress = Callable[[float, str], None]
@@ -63,14 +68,36 @@ class Detector:
     Use :meth:`from_pretrained`. One detector serves one thread at a time.
     """
 
-    def __init__(
-        self, bundle: Bundle, device: torch.device, faces: FaceDetector, limits: Limits, runtime: str = "torch"
-    ) -> None:
-        self.bundle, self.device, self.limits = bundle, device, limits
+    def __init__(self, bundle: Bundle, device: str, faces: FaceDetector, limits: Limits, runtime: str = AUTO) -> None:
+        self.bundle, self.limits = bundle, limits
         self.face_detector = faces
-        loaded = load_branches(bundle, device, runtime)
-        self.face_branch, self.speech_branch, self._landmarks = loaded.face, loaded.speech, loaded.landmarks
-        self._concluder = Concluder(bundle.calibrations, loaded.label)
+        self._branches = Branches(bundle, device, runtime)
+        self.runtime = self._branches.runtime
+        self._concluder = Concluder(bundle.calibrations, self._branches.label)
+
+    # Whatever runs on torch is loaded when it is first needed (hub.branches): the first verdict on a picture waits for
+    # no import of torch.
+
+    @cached_property
+    def face_branch(self) -> CropScorer | None:
+        """Scores face crops; None where the bundle has no such branch."""
+        return self._branches.face
+
+    @cached_property
+    def speech_branch(self) -> SoundScorer | None:
+        """Scores windows of sound; None where the bundle has no such branch."""
+        return self._branches.speech
+
+    @property
+    def device(self) -> torch.device:
+        """Where torch runs what it runs."""
+        import torch
+
+        return torch.device(self._branches.device)
+
+    @property
+    def _landmarks(self) -> LandmarkFinder | None:
+        return self._branches.landmarks
 
     @classmethod
     def from_pretrained(
@@ -79,7 +106,7 @@ class Detector:
         *,
         polarity: Sequence[str] | None = None,
         device: str | None = None,
-        runtime: str = "torch",
+        runtime: str = AUTO,
         face_detector: str = "centerface",
         face_detector_path: str | Path | None = None,
         limits: Limits | None = None,
@@ -96,9 +123,11 @@ class Detector:
             polarity: only for a third-party classifier whose label names don't say it: what each output means, in
                 their order, such as ``("fake", "real")``.
             device: ``cpu``, ``cuda``, … ; None takes a GPU where there is one.
-            runtime: ``torch``, or ``onnx``: onnxruntime on the CPU runs the branches that have an export (not the
-                speech branch in the box), from ``model.onnx`` in their folders or exported once into the user's cache.
-                The answers are the same to about 1e-4.
+            runtime: ``auto``: on a CPU onnxruntime runs the face branch where ``model.onnx`` in its folder holds it in
+                float32, torch all else, and torch is imported only when something runs on it. ``torch``: everything.
+                ``onnx``: onnxruntime on the CPU runs the branches that have an export (not the speech branch in the
+                box), from ``model.onnx`` in their folders or exported once into the user's cache. The answers are the
+                same to about 1e-5.
             face_detector: ``centerface``, ``mediapipe`` or ``yunet``.
             face_detector_path: a model file for the latter two.
             limits: sizes and lengths that are refused; None for the defaults.
@@ -112,6 +141,8 @@ class Detector:
         faces = load_face_detector(face_detector, model_path=face_detector_path)
         folder = find_folder(bundle)
         if is_third_party(folder):
+            from deepfake_hf.hub.third_party import open_third_party
+
             held = open_third_party(folder, polarity)
         elif polarity is not None:
             raise UsageError("polarity", f"{folder} is a bundle, whose weights say it themselves", "leave it out")
@@ -119,7 +150,7 @@ class Detector:
             held = open_bundle(folder)
         if runtime == "onnx" and device is None:
             device = "cpu"
-        return cls(held, choose_device(device), faces, limits or Limits(), runtime)
+        return cls(held, name_of_device(device), faces, limits or Limits(), runtime)
 
     def operating_points(self) -> dict[str, dict[str, float]]:
         """Limits on P(fake) by branch and name."""
@@ -132,6 +163,7 @@ class Detector:
         sampling: Sampling | None = None,
         threshold: str | float | None = None,
         progress: Progress | None = None,
+        sha256: str | None = None,
     ) -> DetectionResult:
         """Analyse one medium.
 
@@ -140,6 +172,7 @@ class Detector:
             sampling: which frames; None for :func:`default_rate`.
             threshold: ``fpr1`` (default), ``fpr5`` or a number in (0, 1).
             progress: called with a share in [0, 1] and what is going on.
+            sha256: of a file whose content the caller has hashed already; None reads the file for it.
 
         Returns:
             A result. A medium that can't be read or scored gives a result with a status and a reason, not an error.
@@ -149,7 +182,9 @@ class Detector:
         """
         limit = parse_threshold(threshold)
         if isinstance(medium, (str, Path)):
-            return self._detect_file(Path(medium), str(medium), sampling, limit, progress)
+            return self._detect_file(Path(medium), str(medium), sampling, limit, progress, sha256)
+        if sha256 is not None:
+            raise UsageError("sha256", "it is of a file, and this medium is none", "leave it out")
         if isinstance(medium, bytes):
             with tempfile.NamedTemporaryFile(prefix="deepfake_hf_") as file:
                 file.write(medium)
@@ -242,13 +277,19 @@ class Detector:
         return self._concluder.conclude(seen, limit)
 
     def _detect_file(
-        self, path: Path, name: str, sampling: Sampling | None, limit: str | float, progress: Progress | None
+        self,
+        path: Path,
+        name: str,
+        sampling: Sampling | None,
+        limit: str | float,
+        progress: Progress | None,
+        sha256: str | None = None,
     ) -> DetectionResult:
         seen = Observation(name, time.perf_counter())
         report = progress or (lambda share, what: None)
         try:
             info = probe(path, self.limits)
-            seen.kind, seen.duration_s, seen.sha256 = info.kind, info.duration_s, sha256_of(path)
+            seen.kind, seen.duration_s, seen.sha256 = info.kind, info.duration_s, sha256 or sha256_of(path)
             self._look(path, info, sampling, seen, report)
             self._listen(path, info, seen, report)
         except MediaError as error:
@@ -300,7 +341,7 @@ class Detector:
 
     def _listen(self, path: Path, info: MediaInfo, seen: Observation, report: Progress) -> None:
         """The pass over the sound. Broken sound of a video with pictures is a warning, not the end."""
-        if self.speech_branch is None or not info.num_audio_streams:
+        if not info.num_audio_streams or self.speech_branch is None:
             return
         started = time.perf_counter()
         held = self.bundle.calibrations.get("speech")

@@ -24,7 +24,7 @@ from deepfake_hf.detector import Detector, Medium
 from deepfake_hf.errors import UsageError
 from deepfake_hf.faces import load_face_detector
 from deepfake_hf.hub.bundle import EMBEDDED, MODEL_TYPE, open_bundle
-from deepfake_hf.inference.branch import choose_device
+from deepfake_hf.inference.device import name_of_device
 from deepfake_hf.media import Limits, Sampling
 from deepfake_hf.types import DetectionResult
 
@@ -72,7 +72,7 @@ class BundleModel(nn.Module):
         if asked - {"trust_remote_code"}:
             raise UsageError(f"the options {sorted(asked)}", "a bundle has none of these", "leave them out")
         bundle = open_bundle(source, revision, token)
-        return cls(Detector(bundle, choose_device(None), load_face_detector("centerface"), Limits()))
+        return cls(Detector(bundle, name_of_device(), load_face_detector("centerface"), Limits()))
 
     @property
     def device(self) -> torch.device:
@@ -81,7 +81,7 @@ class BundleModel(nn.Module):
     def to(self, device: Any) -> BundleModel:  # type: ignore[override]
         """Load the same bundle on another device."""
         held = self.detector
-        self.detector = Detector(held.bundle, choose_device(str(device)), held.face_detector, held.limits)
+        self.detector = Detector(held.bundle, name_of_device(str(device)), held.face_detector, held.limits)
         return self
 
     @staticmethod

@@ -10,7 +10,7 @@ import typer
 from deepfake_hf._version import __version__
 from deepfake_hf.cli.bench import bench
 from deepfake_hf.cli.data import app as data_app
-from deepfake_hf.cli.evaluation import calibrate, evaluate
+from deepfake_hf.cli.evaluation import Runtime, calibrate, evaluate
 from deepfake_hf.cli.evidence import evidence_check
 from deepfake_hf.cli.export import app as export_app
 from deepfake_hf.cli.gallery import gallery
@@ -80,9 +80,7 @@ def detect(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: a GPU where there is one.")
     ] = None,
-    runtime: Annotated[
-        str, typer.Option(help="torch, or onnx: onnxruntime on the CPU, from graphs that the first run exports.")
-    ] = "torch",
+    runtime: Runtime = "auto",
     bundle: Annotated[
         str | None, typer.Option(help="Weights: a folder or a Hub id; default: those in the box.")
     ] = None,
@@ -144,7 +142,7 @@ def robustness(
     fps: Annotated[float | None, typer.Option(help="Frames analysed a second; default: as detect.", min=0.01)] = None,
     bundle: Annotated[str | None, typer.Option(help="Weights: a folder or a Hub id; default: in the box.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, …; default: a GPU where there is one.")] = None,
-    runtime: Annotated[str, typer.Option(help="torch, or onnx, which is several times faster on a CPU.")] = "torch",
+    runtime: Runtime = "auto",
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
 ) -> None:
     """Perturb genuine and fake media step by step and see what the detector, its limit unchanged, makes of them.

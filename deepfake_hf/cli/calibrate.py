@@ -132,7 +132,8 @@ def _branch(scores: Sequence[Score], wanted: str | None) -> str:
 
 def _write(bundle: Bundle, new: Refit, folder: Path) -> Bundle:
     """The same bundle with the branch's new calibrator and limits."""
-    from deepfake_hf.hub.bundle import write_bundle, write_json
+    from deepfake_hf.hub.bundle import GRAPH, write_bundle, write_json
+    from deepfake_hf.hub.onnx_files import add_graphs
 
     with tempfile.TemporaryDirectory() as scratch:
         branches = {}
@@ -147,7 +148,9 @@ def _write(bundle: Bundle, new: Refit, folder: Path) -> Bundle:
             branches[name] = (kind, source, calibration)
         extra = {key: value for key, value in bundle.manifest.items() if key not in _OWN_KEYS}
         extra["calibration"] = {**bundle.manifest.get("calibration", {}), new.branch: new.facts}
-        return write_bundle(folder, bundle.name, branches, bundle.landmarks, bundle.weights, extra, bundle.lip_sync)
+        made = write_bundle(folder, bundle.name, branches, bundle.landmarks, bundle.weights, extra, bundle.lip_sync)
+    # the calibrator is part of a graph
+    return add_graphs(made) if any(bundle.path.glob(f"*/{GRAPH}")) else made
 
 
 def _page(

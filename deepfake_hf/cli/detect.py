@@ -71,7 +71,7 @@ class DetectOptions:
     fps: float | None = None
     frames: int | None = None
     device: str | None = None
-    runtime: str = "torch"
+    runtime: str = "auto"
     bundle: str | None = None
     max_minutes: float | None = None
     quiet: bool = False

@@ -17,7 +17,13 @@ Scores = Annotated[
 ]
 Bundle = Annotated[str | None, typer.Option(help="Weights: a folder or a Hub id; default: those in the box.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: a GPU where there is one.")]
-Runtime = Annotated[str, typer.Option(help="torch, or onnx: onnxruntime on the CPU.")]
+Runtime = Annotated[
+    str,
+    typer.Option(
+        help="auto: on a CPU onnxruntime for faces where the bundle brings the graph, else torch. torch. onnx: "
+        "onnxruntime on the CPU for all that has an export, from graphs that the first run exports."
+    ),
+]
 Every = Annotated[int | None, typer.Option(help="Analyse every n-th frame.", min=1)]
 Fps = Annotated[float | None, typer.Option(help="Analyse this many frames per second.", min=0.01)]
 Frames = Annotated[int | None, typer.Option(help="Analyse this many frames, evenly to the very end.", min=1)]
@@ -54,7 +60,7 @@ def evaluate(
     title: Annotated[str, typer.Option(help="Of the page.")] = "Evaluation",
     bundle: Bundle = None,
     device: Device = None,
-    runtime: Runtime = "torch",
+    runtime: Runtime = "auto",
     every: Every = None,
     fps: Fps = None,
     frames: Frames = None,

@@ -29,7 +29,7 @@ class RobustnessOptions:
     fps: float | None = None
     bundle: str | None = None
     device: str | None = None
-    runtime: str = "torch"
+    runtime: str = "auto"
     seed: int = 0
 
 
@@ -101,7 +101,7 @@ def _media(manifest: Path | None, detector: Detector, options: RobustnessOptions
     if not rows:
         raise DataError(f"{manifest} has no row to measure", f"none is in split {options.split}", "name another split")
     limit = parse_threshold(options.threshold)
-    settings = {"weights": detector.bundle.label, "runtime": options.runtime, "threshold": limit}
+    settings = {"weights": detector.bundle.label, "runtime": detector.runtime, "threshold": limit}
     return MediaScorer(
         rows, lambda path, sampling: detector.detect(path, sampling=sampling, threshold=limit), settings, options.fps,
         options.seed, detector.limits,
@@ -122,7 +122,7 @@ def _crops(crops: Path | None, detector: Detector, options: RobustnessOptions) -
         if points is None:
             raise UsageError(f"--threshold {limit}", "this model is not calibrated", "give a number as --threshold")
         limit = points[limit]
-    settings = {"weights": detector.bundle.label, "runtime": options.runtime}
+    settings = {"weights": detector.bundle.label, "runtime": detector.runtime}
     return CropsScorer(read_crops(crops, options.split or None), detector.face_branch, limit, settings, options.seed)
 
 

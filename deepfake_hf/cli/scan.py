@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from deepfake_hf.cli.evaluation import Runtime
 from deepfake_hf.cli.terminal import DONE, SOME_UNREADABLE, plain_errors
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def scan(
     fps: Annotated[float | None, typer.Option(help="Analyse this many frames per second.", min=0.01)] = None,
     frames: Annotated[int | None, typer.Option(help="Analyse this many frames, evenly to the very end.", min=1)] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, …; default: a GPU where there is one.")] = None,
-    runtime: Annotated[str, typer.Option(help="torch, or onnx: onnxruntime on the CPU.")] = "torch",
+    runtime: Runtime = "auto",
     bundle: Annotated[str | None, typer.Option(help="Weights: a folder or a Hub id; default: in the box.")] = None,
     max_minutes: Annotated[float | None, typer.Option(help="Refuse media longer than this (default 120).")] = None,
     json: Annotated[Path | None, typer.Option(help="Also write the summary's figures to this file.")] = None,

@@ -96,6 +96,7 @@ def bundle(
     from deepfake_hf.hub.bundle import write_bundle
     from deepfake_hf.hub.canary import write_canary
     from deepfake_hf.hub.card import FIGURES
+    from deepfake_hf.hub.onnx_files import add_graphs
     from deepfake_hf.scoring.decision import BranchCalibration
     from deepfake_hf.training.publish_face import publish_face
     from deepfake_hf.training.publish_speech import publish_speech
@@ -114,7 +115,7 @@ def bundle(
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / FIGURES).write_text(json.dumps(figures, indent=2) + "\n")
-    made = write_bundle(out, name, branches, landmarks_model, "trained", {})
+    made = add_graphs(write_bundle(out, name, branches, landmarks_model, "trained", {}))
     for answer in write_canary(made):
         typer.echo(f"canary {answer.branch}: {answer}")
     typer.echo(made.label)

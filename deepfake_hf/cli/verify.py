@@ -84,6 +84,9 @@ def compare(record: Mapping[str, Any], again: Examined) -> list[Check]:
         for name, one in before.get(part, {}).items()
         if now[part].get(name) != one
     ]
+    labels = [str(held["weights"].get("label")) for held in (record, again.record)]
+    if labels[0] != labels[1]:  # of equal bytes: what runs them differs
+        changed.append(f"weights as {labels[0]} → {labels[1]}")
     said, worst = differences(record["result"], again.record["result"])
     if record["exact_sha256"] == again.record["exact_sha256"] and not said and worst == 0:
         answer = Check("result", True, "equal to the last bit, apart from timings")
@@ -100,9 +103,10 @@ def compare(record: Mapping[str, Any], again: Examined) -> list[Check]:
     same = findings[0] == findings[1]
     changed_in = sorted({str(item.get("title")) for one, other in (findings, findings[::-1]) for item in one
                          if item not in other})  # fmt: skip
+    around = "; ".join(changed) if changed else "the same versions and machine"
     told = f"{len(findings[0])}, the same" if same else f"these differ: {', '.join(changed_in)}"
     return [
-        Check("surroundings", True, "; ".join(changed) if changed else "the same versions and machine"),
+        Check("surroundings", True, f"{around}; nets run by {again.detector.runtime}"),
         answer,
         Check("findings", same or bool(changed), told),
     ]

@@ -35,7 +35,7 @@ class Inputs:
         clip_s: Length of the clips in seconds.
         naive_s: The naive pipelines work on so many seconds of them; each frame costs them the same.
         sizes: Keys of ``bench_media.SIZES``.
-        onnx: Also onnxruntime, whose graph a first run exports.
+        onnx: Also onnxruntime's kinds of numbers among the runtimes.
     """
 
     work: Path
@@ -54,10 +54,10 @@ class Inputs:
     def concluder(self) -> Concluder:
         return Concluder(self.detector.bundle.calibrations, self.detector.bundle.label)
 
-    @property
+    @cached_property
     def face(self) -> FrameBranch:
-        """The face branch of the bundle in the box."""
-        return cast(FrameBranch, self.detector.face_branch)
+        """The face branch of the bundle in the box, on torch whatever the detector runs it on."""
+        return FrameBranch(self.detector.bundle.path / "face", self.torch_device)
 
     @property
     def speech(self) -> SpeechBranch:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from deepfake_hf.errors import MediaError
 from deepfake_hf.faces import FaceDetector
-from deepfake_hf.inference.branch import CropScorer
 from deepfake_hf.inference.conclude import Concluder, Observation
 from deepfake_hf.inference.faces_pass import FacesPass
+from deepfake_hf.inference.scorers import CropScorer
 from deepfake_hf.models import PRESETS, build_model
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 from deepfake_hf.types import DetectionResult, Frame, MediaKind

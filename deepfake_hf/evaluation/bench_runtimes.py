@@ -15,9 +15,11 @@ import torch
 from deepfake_hf.errors import DeepfakeHFError
 from deepfake_hf.evaluation.bench_inputs import Inputs
 from deepfake_hf.evaluation.bench_timing import Row, alternate
-from deepfake_hf.hub.onnx_files import GRAPH, graph_of
+from deepfake_hf.hub.bundle import GRAPH
+from deepfake_hf.hub.onnx_files import graph_of
 from deepfake_hf.hub.onnx_int8 import MIN_CROPS, quantise_graph
 from deepfake_hf.inference.branch import FrameBranch
+from deepfake_hf.inference.face_graph import FaceGraph
 from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.inference.speech_pass import WINDOW_S, SpeechPass
 from deepfake_hf.media import read_audio
@@ -55,7 +57,7 @@ def runtimes(inputs: Inputs, compiled: bool = True) -> list[Row]:
             for name, make in {"onnx fp32": _exact, "onnx int8": _int8}.items():
                 try:
                     graph = make(inputs, Path(folder))
-                    faces[name] = partial(FrameBranch(inputs.detector.bundle.path / "face", device, graph).score, crops)
+                    faces[name] = partial(FaceGraph(inputs.detector.bundle.path / "face", graph).score, crops)
                 except DeepfakeHFError as error:
                     missing[name] = str(error)
         rows = _measured("face", "ms a face", faces, 1000 / len(crops), inputs.rounds)
@@ -132,8 +134,9 @@ def _exact(inputs: Inputs, folder: Path) -> OnnxModel:
 
 
 def _int8(inputs: Inputs, folder: Path) -> OnnxModel:
+    from deepfake_hf.hub.graphs import source_hash
     from deepfake_hf.hub.onnx_export import export_onnx
-    from deepfake_hf.hub.onnx_files import load_branch, source_hash
+    from deepfake_hf.hub.onnx_files import load_branch
 
     home = folder / "face"
     shutil.copytree(inputs.detector.bundle.path / "face", home)

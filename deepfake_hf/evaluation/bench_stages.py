@@ -12,9 +12,9 @@ from deepfake_hf.detector import default_rate
 from deepfake_hf.evaluation.bench_inputs import Inputs
 from deepfake_hf.evaluation.bench_timing import Row, alternate
 from deepfake_hf.faces import FaceTracker, assess, crop_face
-from deepfake_hf.inference.branch import SoundScorer
 from deepfake_hf.inference.conclude import Observation
 from deepfake_hf.inference.faces_pass import CROP_SIZE, FacesPass
+from deepfake_hf.inference.scorers import SoundScorer
 from deepfake_hf.inference.speech_gate import SpeechGate
 from deepfake_hf.inference.speech_pass import SpeechPass
 from deepfake_hf.media import AtRate, probe, read_audio, read_frames, sha256_of
@@ -29,6 +29,8 @@ def stages(inputs: Inputs, size: str) -> list[Row]:
     faces = [detector.face_detector.detect(frame.rgb) for frame in frames]
     boxed = [(frame, face) for frame, found in zip(frames, faces, strict=True) for face in found[:1]]
     crops = [crop_face(frame.rgb, face.box_xyxy, CROP_SIZE) for frame, face in boxed]
+    scorer = detector.face_branch
+    assert scorer is not None
     blocks = list(read_audio(path, inputs.speech.sampling_rate))
     seen = _observed(inputs, frames, blocks)
     windows = _windows(inputs, blocks)
@@ -54,7 +56,7 @@ def stages(inputs: Inputs, size: str) -> list[Row]:
         "detect": lambda: [detector.face_detector.detect(frame.rgb) for frame in frames],
         "track": track,
         "crop and gate": crop,
-        "classify faces": lambda: inputs.face.score(crops),
+        "classify faces": lambda: scorer.score(crops),
         "decode sound": lambda: sum(1 for _ in read_audio(path, inputs.speech.sampling_rate)),
         "speech gate": gate,
         "classify sound": lambda: inputs.speech.score(windows),

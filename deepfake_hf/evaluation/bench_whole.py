@@ -10,15 +10,14 @@ import cv2
 import torch
 
 from deepfake_hf.detector import Detector
-from deepfake_hf.errors import DeepfakeHFError
 from deepfake_hf.evaluation.bench_inputs import Inputs
 from deepfake_hf.evaluation.bench_media import FPS
 from deepfake_hf.evaluation.bench_naive import RandomScorer, naive_detect
 from deepfake_hf.evaluation.bench_timing import Row, alternate, ratio, scaled
-from deepfake_hf.inference.branch import CropScorer
+from deepfake_hf.inference.scorers import CropScorer
 
 OURS: Final = "deepfake-hf"
-OURS_ONNX: Final = "deepfake-hf, onnx"
+OURS_TORCH: Final = "deepfake-hf, torch"
 NAIVE: Final = "naive, EfficientNet-B4"
 NAIVE_ATT: Final = "naive, efficientnet_auto_att_b4"
 NAIVE_OURS: Final = "naive, our weights"
@@ -33,12 +32,8 @@ def whole(inputs: Inputs) -> list[Row]:
         NAIVE_OURS: inputs.face,
     }
     detectors = {OURS: inputs.detector}
-    missing = ""
-    try:
-        if inputs.onnx and device.type == "cpu":
-            detectors[OURS_ONNX] = Detector.from_pretrained(device="cpu", runtime="onnx")
-    except DeepfakeHFError as error:
-        missing = str(error)
+    if inputs.detector.runtime != "torch":
+        detectors[OURS_TORCH] = Detector.from_pretrained(device=inputs.device, runtime="torch")
     limit = round(inputs.naive_s * FPS)
     share = inputs.clip_s / min(inputs.naive_s, inputs.clip_s)
     contestants: dict[str, Callable[[], Any]] = {}
@@ -60,8 +55,6 @@ def whole(inputs: Inputs) -> list[Row]:
     for name, values in seconds.items():
         row = Row("whole", name, "s", tuple(values), note if name.startswith("naive") else "")
         rows[name] = scaled(row, share, name, "s") if name.startswith("naive") else row
-    if missing:
-        rows[OURS_ONNX] = Row("whole", OURS_ONNX, "s", (), missing)
     found = list(rows.values())
     for size in inputs.sizes:
         for other in scorers:
@@ -77,16 +70,21 @@ def _speed(row: Row, clip_s: float, name: str) -> Row:
 
 
 def threads(inputs: Inputs) -> list[Row]:
-    """Seconds for the first clip by number of threads, of torch and of OpenCV."""
+    """Seconds for the first clip by number of threads, of the nets and of OpenCV."""
     before, before_cv = torch.get_num_threads(), cv2.getNumThreads()
     most = max(before, 1)
     counts = sorted({1, *(count for count in (2, 4, 8, 16, 32) if count < most), most})
     path = inputs.clip(inputs.sizes[0])
 
+    detectors = {}
+    for count in counts:
+        torch.set_num_threads(count)  # a graph keeps the number that it was loaded with
+        detectors[count] = Detector.from_pretrained(device=inputs.device)
+
     def detect_with(count: int) -> None:
         torch.set_num_threads(count)
         cv2.setNumThreads(count)
-        inputs.detector.detect(path)
+        detectors[count].detect(path)
 
     try:
         seconds = alternate({str(count): partial(detect_with, count) for count in counts}, inputs.rounds)

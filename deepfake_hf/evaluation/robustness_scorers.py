@@ -19,7 +19,7 @@ from deepfake_hf.data.manifest import ManifestRow
 from deepfake_hf.detector import default_rate
 from deepfake_hf.errors import DataError, MediaError, MissingDependencyError
 from deepfake_hf.evaluation.robustness import Answer, Item
-from deepfake_hf.inference.branch import CropScorer
+from deepfake_hf.inference.scorers import CropScorer
 from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.media import AtRate, Limits, Sampling, probe
 from deepfake_hf.media.perturb_grid import Kind, Perturbation

@@ -30,7 +30,8 @@ from deepfake_hf.evidence.sync_statistics import (
     sync_curve,
 )
 from deepfake_hf.faces import FaceDetector
-from deepfake_hf.inference.branch import BATCH, quiet_loading
+from deepfake_hf.inference.branch import quiet_loading
+from deepfake_hf.inference.scorers import BATCH
 from deepfake_hf.inference.speech_gate import GATE_CHUNK, GATE_RATE, SpeechGate
 from deepfake_hf.media import Limits, read_audio
 from deepfake_hf.models.modeling_syncnet import SyncNetModel

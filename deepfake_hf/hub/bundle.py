@@ -20,10 +20,12 @@ MANIFEST: Final = "detector.json"
 CALIBRATION: Final = "calibration.safetensors"
 CANARY: Final = "canary.safetensors"
 SUMS: Final = "SHA256SUMS"
+GRAPH: Final = "model.onnx"
 ROOT_CONFIG: Final = "config.json"
 MODEL_TYPE: Final = "deepfake_hf_bundle"
 FORMAT_VERSION: Final = 1
 LIP_SYNC: Final = "sync"
+FACES: Final = "frame"  # the kind of branch whose graph runs without torch
 EMBEDDED: Final = Path(__file__).resolve().parent.parent / "weights"
 _PICKLES: Final = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5")
 # What Detector scores: face crops one by one, windows of sound as spectrograms or as they are.
@@ -226,22 +228,24 @@ def write_root_config(folder: Path) -> None:
 
 
 def bundle_hash(folder: Path, branch: str | None = None) -> str:
-    """SHA-256 over the names and contents of all weights and configuration files, or of those of one branch.
+    """SHA-256 over the names and contents of all weights, graphs and configuration files, or of those of one branch.
 
     Left out is what says something about the weights or carries their code and does not change an answer: measured
     figures, canary pair, the bundle's own ``config.json`` and ``auto_map`` in a branch's. So a bundle keeps its label
-    when it is packed.
+    when it is packed. A branch's own hash says which weights were measured, whatever runs them: its graph is left out.
     """
     digest = hashlib.sha256()
+    counted = (".safetensors", ".json", *([Path(GRAPH).suffix] if branch is None else []))
     for file in sorted((folder if branch is None else folder / branch).rglob("*")):
         name = file.relative_to(folder).as_posix()
-        if file.suffix in (".safetensors", ".json") and name not in _BESIDE_THE_WEIGHTS:
+        if file.suffix in counted and name not in _BESIDE_THE_WEIGHTS:
             digest.update(name.encode() + b"\0")
-            digest.update(hashlib.sha256(_without_auto_map(file)).digest())
+            digest.update(hashlib.sha256(without_auto_map(file)).digest())
     return digest.hexdigest()
 
 
-def _without_auto_map(file: Path) -> bytes:
+def without_auto_map(file: Path) -> bytes:
+    """A file's content, less what :func:`~deepfake_hf.hub.remote_code.export_code` has put into it."""
     content = file.read_bytes()
     if file.suffix == ".json" and b'"auto_map"' in content:
         plain = json.loads(content)
@@ -300,7 +304,7 @@ def _download(repository: str, revision: str | None, token: str | bool | None) -
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
     try:
-        patterns = ["*.json", "*.safetensors", "*.md", SUMS]
+        patterns = ["*.json", "*.safetensors", GRAPH, f"*/{GRAPH}", "*.md", SUMS]
         return Path(snapshot_download(repository, revision=revision, token=token, allow_patterns=patterns))
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
         raise BundleError(

@@ -13,9 +13,12 @@ from huggingface_hub import ModelCard
 from safetensors import SafetensorError, safe_open
 
 from deepfake_hf.errors import BundleError, DeepfakeHFError, LabelError
-from deepfake_hf.hub.bundle import SUMS, Bundle, find_folder, open_bundle
+from deepfake_hf.hub.bundle import GRAPH, SUMS, Bundle, find_folder, open_bundle
 from deepfake_hf.hub.canary import score_canary
 from deepfake_hf.hub.card import CARD
+from deepfake_hf.hub.graphs import graph_beside
+from deepfake_hf.hub.onnx_export import TOLERANCE, largest_difference
+from deepfake_hf.hub.onnx_files import load_branch
 from deepfake_hf.hub.pack import file_sums
 from deepfake_hf.hub.remote_code import code_files
 from deepfake_hf.inference.branch import FrameBranch, SpeechBranch, quiet_loading
@@ -54,6 +57,7 @@ def check_bundle(source: str | Path) -> list[Finding]:
         ("safetensors only", _safetensors_only),
         ("polarity", _polarity),
         ("strict loading", _loading),
+        ("graphs", _graphs),
         ("canary pair", _canary),
         ("card", _card),
         ("exported code", _code),
@@ -115,6 +119,23 @@ def _loading(bundle: Bundle) -> str:
         with quiet_loading():
             SyncNetModel.from_pretrained(bundle.lip_sync)
     return "every tensor is there, of its shape, and none is left over"
+
+
+def _graphs(bundle: Bundle) -> str:
+    said = []
+    for branch in bundle.branches:
+        graph = graph_beside(bundle.path / branch)
+        if graph is None:
+            continue
+        found = largest_difference(load_branch(bundle.path / branch), graph)
+        if graph.facts["numbers"] == "float32" and not found <= TOLERANCE:
+            raise BundleError(
+                f"{bundle.path / branch / GRAPH} does not answer as the model does",
+                f"logits on noise differ by {found:.1e}",
+                "export it again with deepfake-hf export onnx, or remove it",
+            )
+        said.append(f"{branch} in {graph.facts['numbers']}, logits on noise differ from torch by {found:.1e}")
+    return "; ".join(said) or "none"
 
 
 def _canary(bundle: Bundle) -> str:

@@ -13,6 +13,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from deepfake_hf._version import __version__
 from deepfake_hf.errors import BundleError, MissingDependencyError
+from deepfake_hf.hub.graph_weights import share_weights
 from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.models.build import CLASSES
 
@@ -67,7 +68,7 @@ def random_inputs(kind: str, config: PretrainedConfig, batch: int, length: int) 
     return {**made, "attention_mask": mask}
 
 
-def export_onnx(model: PreTrainedModel, path: Path, source: str) -> float:
+def export_onnx(model: PreTrainedModel, path: Path, source: str, weights: Path | None = None) -> float:
     """Write a model's forward pass in eval mode, calibrator included, and compare the file with the model.
 
     The graph takes any number of items, and of a kind with a length any length; its mask is an input. The sides of
@@ -77,6 +78,8 @@ def export_onnx(model: PreTrainedModel, path: Path, source: str) -> float:
         model: On the CPU, in float32.
         path: Of the file; it appears whole or not at all.
         source: What it is made from, kept in the file.
+        weights: The model's ``model.safetensors`` in the same folder: the graph then refers to it and is small. None
+            puts the weights into the graph.
 
     Returns:
         The largest difference between a logit (of a lip-sync model, a value of an embedding) of model and file, on
@@ -125,6 +128,8 @@ def export_onnx(model: PreTrainedModel, path: Path, source: str) -> float:
     unchecked = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         program.save(unchecked)
+        if weights is not None:
+            share_weights(unchecked, weights)
         difference = largest_difference(model, OnnxModel(unchecked))
         if not difference <= TOLERANCE:
             raise BundleError(

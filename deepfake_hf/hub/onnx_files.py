@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
@@ -16,8 +14,10 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from deepfake_hf._version import __version__
-from deepfake_hf.errors import BundleError, UsageError
-from deepfake_hf.hub.bundle import MANIFEST, SUMS, find_folder, open_bundle
+from deepfake_hf.errors import UsageError
+from deepfake_hf.hub.bundle import FACES, GRAPH, MANIFEST, SUMS, Bundle, find_folder, open_bundle
+from deepfake_hf.hub.graph_weights import WEIGHTS
+from deepfake_hf.hub.graphs import graph_beside, open_graph, source_hash
 from deepfake_hf.hub.onnx_export import TORCH_ONLY, export_onnx
 from deepfake_hf.hub.onnx_int8 import quantise_graph
 from deepfake_hf.hub.remote_code import branch_kind
@@ -25,8 +25,6 @@ from deepfake_hf.inference.branch import quiet_loading
 from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.models.build import CLASSES, build_model
 from deepfake_hf.models.presets import PRESETS
-
-GRAPH: Final = "model.onnx"
 
 
 @dataclass(frozen=True)
@@ -39,14 +37,6 @@ class Exported:
     path: Path
     difference: float
     int8_difference: float | None = None
-
-
-def source_hash(folder: Path) -> str:
-    """SHA-256 over the configuration, calibrator included, and the weights of a branch folder."""
-    digest = hashlib.sha256()
-    for file in (folder / "config.json", *sorted(folder.glob("*.safetensors"))):
-        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 def load_branch(folder: Path) -> PreTrainedModel:
@@ -68,24 +58,35 @@ def graph_of(folder: Path) -> OnnxModel:
     ``$XDG_CACHE_HOME/deepfake_hf/onnx`` (``~/.cache`` by default), under the hash of the weights.
 
     Raises:
-        BundleError: ``model.onnx`` was made from other weights, or can't be loaded.
+        BundleError: ``model.onnx`` was made from other weights, does not fit them, or can't be loaded.
         MissingDependencyError: An export is needed, and onnx or onnxscript is not installed.
     """
+    beside = graph_beside(folder)
+    if beside is not None:
+        return beside
     source = source_hash(folder)
-    path = folder / GRAPH
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deepfake_hf" / "onnx"
+    path = cache / f"{source[:32]}-{__version__}.onnx"
     if not path.is_file():
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deepfake_hf" / "onnx"
-        path = cache / f"{source[:32]}-{__version__}.onnx"
-        if not path.is_file():
-            export_onnx(load_branch(folder), path, source)
-    graph = OnnxModel(path)
-    if graph.facts["source"] != source:
-        raise BundleError(
-            f"{path} does not belong to the weights beside it",
-            "it was exported from others, or config.json has changed since",
-            "export it again with deepfake-hf export onnx, or remove it",
-        )
-    return graph
+        export_onnx(load_branch(folder), path, source)
+    return open_graph(path, source)
+
+
+def write_graph(folder: Path) -> float:
+    """Write ``model.onnx`` into a branch folder, over the weights that lie there. Returns and raises as
+    :func:`~deepfake_hf.hub.onnx_export.export_onnx`."""
+    weights = folder / WEIGHTS  # weights in several files go into the graph
+    shared = weights if weights.is_file() else None
+    return export_onnx(load_branch(folder), folder / GRAPH, source_hash(folder), shared)
+
+
+def add_graphs(bundle: Bundle) -> Bundle:
+    """Give a bundle the graph that :class:`~deepfake_hf.detector.Detector` runs on a CPU without torch: its face
+    branch's, in the bundle's folder. Raises as :func:`write_graph`."""
+    for branch, kind in bundle.branches.items():
+        if kind == FACES:
+            write_graph(bundle.path / branch)
+    return open_bundle(bundle.path)
 
 
 def exportable(branches: dict[str, str]) -> list[str]:
@@ -133,8 +134,11 @@ def export_source(
         shutil.copytree(folder, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(SUMS, "__pycache__"))
     made = []
     for branch in exportable(bundle.branches):
-        path = out / branch / GRAPH
-        difference = export_onnx(load_branch(out / branch), path, source_hash(out / branch))
-        int8 = quantise_graph(path, int8_crops) if int8_crops is not None and branch == "face" else None
+        path, int8 = out / branch / GRAPH, None
+        if int8_crops is not None and branch == "face":
+            difference = export_onnx(load_branch(out / branch), path, source_hash(out / branch))
+            int8 = quantise_graph(path, int8_crops)
+        else:
+            difference = write_graph(out / branch)
         made.append(Exported(branch, path, difference, int8))
     return made

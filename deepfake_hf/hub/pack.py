@@ -17,6 +17,7 @@ from deepfake_hf.errors import BundleError, UsageError
 from deepfake_hf.hub.bundle import (
     CALIBRATION,
     CANARY,
+    GRAPH,
     MANIFEST,
     SUMS,
     Bundle,
@@ -26,6 +27,7 @@ from deepfake_hf.hub.bundle import (
 )
 from deepfake_hf.hub.canary import write_canary
 from deepfake_hf.hub.card import CARD, FIGURES, TERMS, write_card
+from deepfake_hf.hub.onnx_files import add_graphs
 from deepfake_hf.hub.remote_code import branch_kind, export_code, remove_code
 from deepfake_hf.scoring.decision import BranchCalibration
 
@@ -107,7 +109,7 @@ def _copy_bundle(source: Bundle, made: Path) -> None:
     for folder in [*folders, *filter(None, (source.landmarks, source.lip_sync))]:
         (made / folder.name).mkdir()
         for file in sorted(folder.iterdir()):
-            if file.suffix in (".json", ".safetensors"):
+            if file.suffix in (".json", ".safetensors") or file.name == GRAPH:
                 shutil.copy(file, made / folder.name / file.name)
 
 
@@ -130,7 +132,7 @@ def _assemble(parts: BranchFolders, made: Path) -> None:
         branches[branch] = (branch_kind(folder), folder, BranchCalibration.from_arrays(own))
         origins.add(json.loads((folder / "config.json").read_text()).get("weights_origin", "random"))
     weights = "trained" if origins == {"trained"} else "random"
-    write_bundle(made, parts.name, branches, parts.landmarks, weights, {})
+    add_graphs(write_bundle(made, parts.name, branches, parts.landmarks, weights, {}))
 
 
 def _finish(made: Path, options: PackOptions) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,32 +14,11 @@ from torch import Tensor
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from transformers.utils import logging
 
-from deepfake_hf.errors import UsageError
 from deepfake_hf.inference.onnx_model import OnnxModel
+from deepfake_hf.inference.scorers import BATCH, CPU_FACES, CPU_WINDOWS, SoundScorer, in_batches
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
 from deepfake_hf.models.modeling_speech_statistics import SpeechStatisticsForAudioClassification
-from deepfake_hf.processing.image_processing_face import FaceImageProcessor
-
-BATCH = 16
-# On a CPU small batches stay in its caches (docs/speed.md).
-CPU_FACES, CPU_WINDOWS = 4, 2
-
-
-def choose_device(name: str | None = None) -> torch.device:
-    """``None`` or ``auto``: a GPU where there is one, else the CPU.
-
-    Raises:
-        UsageError: The device is unknown or not on this machine.
-    """
-    if name in (None, "auto"):
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(str(name))
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"device {name!r} cannot be used", reason, "use --device cpu, or leave it out") from None
-    return device
+from deepfake_hf.processing import FaceImageProcessor  # this name tells AutoFeatureExtractor of all of ours
 
 
 @contextmanager
@@ -54,67 +33,26 @@ def quiet_loading() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def in_batches(
-    items: Sequence[NDArray[Any]], margins: Callable[[list[NDArray[Any]]], NDArray[np.float64]], size: int = BATCH
-) -> NDArray[np.float64]:
-    """float64 (N,): what ``margins`` gives for the items, ``size`` of them at a time, without gradients."""
-    with torch.inference_mode():
-        parts = [margins(list(items[start : start + size])) for start in range(0, len(items), size)]
-    return np.concatenate(parts) if parts else np.zeros(0)
-
-
 def _own_margin(logits: Tensor) -> NDArray[np.float64]:
     """(B, 2) -> float64 (B,)."""
     return np.asarray((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
 
 
-class CropScorer(Protocol):
-    """What the pass over frames needs of a branch."""
-
-    def score(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
-        """Args: crops: N of uint8 (H, W, 3). Returns: float64 (N,), ``logit_fake``."""
-
-
-class SoundScorer(Protocol):
-    """What the pass over sound needs of a branch."""
-
-    @property
-    def sampling_rate(self) -> int:
-        """Hz of the windows."""
-
-    def score(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-        """Args: windows: N of float32 (num_samples,). Returns: float64 (N,), ``logit_fake``."""
-
-    def score_along(self, sound: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-        """Score windows of one sound, which may overlap.
-
-        Args:
-            sound: float32 (num_samples,).
-            spans: N of first and last + 1 sample.
-
-        Returns:
-            float64 (N,), ``logit_fake``.
-        """
-        return self.score([sound[begin:end] for begin, end in spans])
-
-
 class FrameBranch:
     """Face crops to margins."""
 
-    def __init__(self, folder: Path, device: torch.device, graph: OnnxModel | None = None) -> None:
-        """``graph`` takes the model's place."""
+    def __init__(self, folder: Path, device: torch.device) -> None:
         self.processor = FaceImageProcessor.from_pretrained(folder)
-        self.model: Any = graph
-        if graph is None:
-            with quiet_loading():
-                model = FrameDetectorForImageClassification.from_pretrained(folder, dtype=torch.float32)
-            self.model = model.to(device=device, memory_format=torch.channels_last).eval()
+        with quiet_loading():
+            model = FrameDetectorForImageClassification.from_pretrained(folder, dtype=torch.float32)
+        self.model: Any = model.to(device=device, memory_format=torch.channels_last).eval()
         self.device = device
 
     def score(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
         """Args: crops: N of uint8 (H, W, 3). Returns: float64 (N,), calibrated ``logit_fake``."""
         return in_batches(crops, self._margins, CPU_FACES if self.device.type == "cpu" else BATCH)
 
+    @torch.inference_mode()
     def _margins(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
         pixels = self.processor(crops, return_tensors="pt")["pixel_values"].to(self.device)
         return _own_margin(self.model(pixels.contiguous(memory_format=torch.channels_last)).logits)
@@ -141,14 +79,15 @@ class SpeechBranch(SoundScorer):
         """Args: windows: N of float32 (num_samples,). Returns: float64 (N,), calibrated ``logit_fake``."""
         return in_batches(windows, self._margins, CPU_WINDOWS if self.device.type == "cpu" else BATCH)
 
+    @torch.inference_mode()
     def score_along(self, sound: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         """As of the protocol; a model on statistics works out once what windows share, at one level for all of them."""
         if not isinstance(self.model, SpeechStatisticsForAudioClassification):
             return super().score_along(sound, spans)
-        with torch.inference_mode():
-            waveform = torch.from_numpy(np.ascontiguousarray(sound))[None].to(self.device)
-            return _own_margin(self.model.along(waveform, torch.tensor(spans, device=self.device)))
+        waveform = torch.from_numpy(np.ascontiguousarray(sound))[None].to(self.device)
+        return _own_margin(self.model.along(waveform, torch.tensor(spans, device=self.device)))
 
+    @torch.inference_mode()
     def _margins(self, windows: list[NDArray[np.float32]]) -> NDArray[np.float64]:
         batch = self.extractor(windows, sampling_rate=self.sampling_rate, padding=True, return_tensors="pt")
         return _own_margin(self.model(**batch.to(self.device)).logits)

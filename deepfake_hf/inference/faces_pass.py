@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_hf.faces import FaceDetector, FaceTracker, TrackedFace, assess, crop_face, detect_in_picture
-from deepfake_hf.inference.branch import BATCH, CropScorer
+from deepfake_hf.inference.scorers import BATCH, CropScorer
 from deepfake_hf.types import Frame, Status, WindowScore
 
 CROP_SIZE = 224

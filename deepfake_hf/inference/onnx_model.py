@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from deepfake_hf.errors import BundleError
-from deepfake_hf.models.layers_mask import check_padding
+from deepfake_hf.inference.threads import num_threads
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Kinds whose padding must stand behind what is real, which the graph itself can't check.
 _PADDED_BEHIND = ("clip", "series", "waveform")
 
 
 class OnnxModel:
-    """What ``hub.onnx_export`` has written, on the CPU, with as many threads as torch has.
+    """What ``hub.onnx_export`` has written, on the CPU, with :func:`~.threads.num_threads` threads. It needs no torch.
 
     The graph holds the whole forward pass in eval mode, the calibrator included: logits are those of the torch model.
 
@@ -31,7 +35,7 @@ class OnnxModel:
 
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
+        options.intra_op_num_threads = num_threads()
         options.log_severity_level = 3  # errors only
         try:
             self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -51,6 +55,11 @@ class OnnxModel:
         self._names = [node.name for node in self.session.get_inputs()]
         self._outputs = [node.name for node in self.session.get_outputs()]
 
+    def run(self, feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Outputs by name, of contiguous inputs by name."""
+        made = self.session.run(self._outputs, dict(feed))
+        return dict(zip(self._outputs, made, strict=True))
+
     def __call__(self, *values: Tensor, **named: Tensor) -> SimpleNamespace:
         """The model's forward pass.
 
@@ -65,13 +74,14 @@ class OnnxModel:
         Raises:
             ValueError: Padding stands before something real.
         """
+        import torch
+
+        from deepfake_hf.models.layers_mask import check_padding
+
         given = {**dict(zip(self._names, values, strict=False)), **named}
         if "attention_mask" in self._names and given.get("attention_mask") is None:
             given["attention_mask"] = torch.ones(given[self._names[0]].shape[:2], dtype=torch.int64)
         if self.facts["kind"] in _PADDED_BEHIND:
             check_padding(given["attention_mask"].bool(), "part")
         feed = {name: np.ascontiguousarray(value.detach().cpu().numpy()) for name, value in given.items()}
-        made = self.session.run(self._outputs, feed)
-        return SimpleNamespace(
-            **{name: torch.from_numpy(value) for name, value in zip(self._outputs, made, strict=True)}
-        )
+        return SimpleNamespace(**{name: torch.from_numpy(value) for name, value in self.run(feed).items()})

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from deepfake_hf.errors import UsageError
 from deepfake_hf.faces import FaceDetector, TrackedFace
 from deepfake_hf.faces.detection import check_picture
-from deepfake_hf.inference.branch import CropScorer, SoundScorer
 from deepfake_hf.inference.faces_pass import FacesPass
+from deepfake_hf.inference.scorers import CropScorer, SoundScorer
 from deepfake_hf.inference.speech_pass import SpeechPass
 from deepfake_hf.types import AudioTrack, Frame
 

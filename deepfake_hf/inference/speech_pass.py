@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_hf.inference.branch import SoundScorer
+from deepfake_hf.inference.scorers import SoundScorer
 from deepfake_hf.inference.speech_gate import GATE_CHUNK, SpeechGate
 from deepfake_hf.types import AudioTrack, WindowScore
 

@@ -18,7 +18,8 @@ from transformers import (
 )
 
 from deepfake_hf.errors import BundleError
-from deepfake_hf.inference.branch import SoundScorer, in_batches, quiet_loading
+from deepfake_hf.inference.branch import quiet_loading
+from deepfake_hf.inference.scorers import SoundScorer, in_batches
 from deepfake_hf.inference.speech_gate import GATE_RATE
 from deepfake_hf.labels import FAKE, REAL
 
@@ -53,6 +54,7 @@ class ThirdPartyImages:
         """Args: crops: N of uint8 (H, W, 3). Returns: float64 (N,), uncalibrated ``logit_fake``."""
         return in_batches(crops, self._margins)
 
+    @torch.inference_mode()
     def _margins(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
         pixels = self.processor(images=crops, return_tensors="pt")["pixel_values"].to(self.device)
         return fake_margin(self.model(pixel_values=pixels).logits, self.meaning)
@@ -80,6 +82,7 @@ class ThirdPartySounds(SoundScorer):
         """Args: windows: N of float32 (num_samples,). Returns: float64 (N,), uncalibrated ``logit_fake``."""
         return in_batches(windows, self._margins)
 
+    @torch.inference_mode()
     def _margins(self, windows: list[NDArray[np.float32]]) -> NDArray[np.float64]:
         # Whisper's encoder takes one length only, which its extractor pads to; the others pad to the longest.
         padding = "max_length" if hasattr(self.extractor, "nb_max_frames") else True

@@ -10,8 +10,8 @@ from fractions import Fraction
 from typing import Final
 
 import numpy as np
+import scipy  # its parts are loaded when they are used: reading media needs none of them
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
 
 from deepfake_hf.errors import UsageError
 from deepfake_hf.media.limits import Limits
@@ -65,10 +65,10 @@ def level_of(waveform: Wave) -> float:
 
 def coloured_noise(num_samples: int, exponent: float, rng: np.random.Generator) -> Wave:
     """Noise of RMS 1 whose power falls as 1 / f ** exponent (0 white, 1 pink, 2 brown): float32 (num_samples,)."""
-    size = next_fast_len(max(num_samples, 16), real=True)
-    spectrum = rfft(rng.standard_normal(size, dtype=np.float32))
+    size = scipy.fft.next_fast_len(max(num_samples, 16), real=True)
+    spectrum = scipy.fft.rfft(rng.standard_normal(size, dtype=np.float32))
     spectrum *= np.maximum(np.arange(len(spectrum)), 4.0) ** (-exponent / 2.0)
-    noise = irfft(spectrum, size)[:num_samples]
+    noise = scipy.fft.irfft(spectrum, size)[:num_samples]
     return np.asarray(noise / (np.sqrt(np.mean(noise**2)) + 1e-9), np.float32)
 
 
@@ -119,8 +119,8 @@ def reverberate(waveform: Wave, response: Wave) -> Wave:
     Returns:
         float32 (num_samples,).
     """
-    size = next_fast_len(len(waveform) + len(response), real=True)
-    wet = filtered(waveform, rfft(response, size), size)
+    size = scipy.fft.next_fast_len(len(waveform) + len(response), real=True)
+    wet = filtered(waveform, scipy.fft.rfft(response, size), size)
     return (wet * (level_of(waveform) / level_of(wet))).astype(np.float32)
 
 
@@ -135,7 +135,7 @@ def filtered(waveform: Wave, response: NDArray[np.complexfloating] | NDArray[np.
     Returns:
         float32 (num_samples,).
     """
-    return np.asarray(irfft(rfft(waveform, size) * response, size)[: len(waveform)], np.float32)
+    return np.asarray(scipy.fft.irfft(scipy.fft.rfft(waveform, size) * response, size)[: len(waveform)], np.float32)
 
 
 def butterworth(hertz: NDArray[np.float64], limit_hz: float, order: int) -> NDArray[np.float64]:
@@ -152,7 +152,7 @@ def limit_band(waveform: Wave, sampling_rate: int, limit_hz: float) -> Wave:
     """
     if not limit_hz > 0:
         raise UsageError(f"limit_hz={limit_hz}", "it must be greater than 0", "for example limit_hz=3400")
-    size = next_fast_len(len(waveform) + sampling_rate // 4, real=True)
+    size = scipy.fft.next_fast_len(len(waveform) + sampling_rate // 4, real=True)
     hertz = np.arange(size // 2 + 1) * (sampling_rate / size)
     return filtered(waveform, butterworth(hertz, limit_hz, 40), size)
 
@@ -173,9 +173,8 @@ def change_speed(waveform: Wave, speed: float) -> Wave:
     if not 0.5 <= speed <= 2:
         raise UsageError(f"speed={speed}", "it goes from 0.5 to 2", "for example speed=1.1")
     ratio = Fraction(speed).limit_denominator(100)
-    from scipy.signal import resample_poly  # half a second that reading media does not need
 
-    return np.asarray(resample_poly(waveform, ratio.denominator, ratio.numerator), np.float32)
+    return np.asarray(scipy.signal.resample_poly(waveform, ratio.denominator, ratio.numerator), np.float32)
 
 
 def trim_silence(waveform: Wave, sampling_rate: int, below_db: float) -> Wave:

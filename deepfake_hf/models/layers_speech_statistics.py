@@ -218,8 +218,10 @@ def speech_statistics(
         nn.functional.conv1d(part[:, None], kernels).unflatten(1, (2, -1)).transpose(1, 2) for part in (sharp, residual)
     )  # (B, 7, 2, num_samples - taps + 1): real and imaginary parts
     inside = mask[:, _FIR_TAPS - 1 :]
-    parts += _envelope_shape(bands, inside, parted) + _envelope_shape(residual_bands, inside, parted)
-    parts += _together(bands, inside, parted)
+    envelopes = _length(bands)
+    parts += _envelope_shape(bands, envelopes, inside, parted)
+    parts += _envelope_shape(residual_bands, _length(residual_bands), inside, parted)
+    parts += _together(envelopes, inside, parted)
     steps = nn.functional.pad(x[:, 1:] - x[:, :-1], (1, 0))
     for signal, first in ((residual, 0), (steps, 1), (x, 0), (sharp, 0)):
         counted = mask.to(x.dtype)
@@ -243,7 +245,8 @@ def _spectral(x: torch.Tensor, stretches: Stretches, size: int) -> list[torch.Te
     window = hann_window(size).to(x.device)
     spectrum = torch.fft.rfft(x.unfold(1, size, hop) * window)  # (B, L, K)
     real = stretches.hold(spectrum.shape[1], size, hop)  # (B, W, L)
-    power = spectrum.real**2 + spectrum.imag**2
+    unit = (spectrum.real.contiguous(), spectrum.imag.contiguous())
+    power = unit[0].square() + unit[1].square()
     magnitude = torch.sqrt(power + 1e-20)
     floor = _FLOOR**2 * 0.375 * size * (1 + _SHARPENING**2)  # of white noise, sharpened, in a Hann window
     level = torch.log(power + floor)
@@ -267,7 +270,7 @@ def _spectral(x: torch.Tensor, stretches: Stretches, size: int) -> list[torch.Te
     parts += [_cube_root(_pooled(bend * bend * bend @ coarse[1:-1], keep))]
 
     weight = torch.sqrt(magnitude)
-    unit = (spectrum.real / magnitude, spectrum.imag / magnitude)
+    unit = (unit[0] / magnitude, unit[1] / magnitude)
     turn = _turn(unit, 1)
     parts += _steady(_turn(turn, 1), weight[:, 1:-1], fine, keep[..., 1:-1] * real[..., 2:])
     turn = _turn(unit, 2)
@@ -304,9 +307,11 @@ def _residual(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.as_tensor(made).flatten(1)[:, :length] * mask
 
 
-def _envelope_shape(bands: torch.Tensor, inside: torch.Tensor, stretches: Stretches) -> list[torch.Tensor]:
+def _envelope_shape(
+    bands: torch.Tensor, envelopes: torch.Tensor, inside: torch.Tensor, stretches: Stretches
+) -> list[torch.Tensor]:
     length = bands.shape[-1] // _BLOCK * _BLOCK
-    blocks = _length(bands)[..., :length].unflatten(2, (-1, _BLOCK)) + 1e-7
+    blocks = envelopes[..., :length].unflatten(2, (-1, _BLOCK)) + 1e-7
     mean = blocks.mean(3)  # (B, 7, blocks)
     whole = stretches.hold(mean.shape[2], _BLOCK + _FIR_TAPS - 1, _BLOCK)  # (B, W, blocks)
     keep = loud(mean[:, None], whole[:, :, None], 0.4)  # (B, W, 7, blocks)
@@ -323,9 +328,9 @@ def _envelope_shape(bands: torch.Tensor, inside: torch.Tensor, stretches: Stretc
     return [*parts, (moved / (size + 1e-7)).to(wave.dtype)]
 
 
-def _together(bands: torch.Tensor, inside: torch.Tensor, stretches: Stretches) -> list[torch.Tensor]:
+def _together(envelopes: torch.Tensor, inside: torch.Tensor, stretches: Stretches) -> list[torch.Tensor]:
     """Correlations of log envelopes between neighbouring bands, and of each with itself later."""
-    level = torch.log(nn.functional.avg_pool1d(_length(bands), _ENVELOPE_STEP) + 1e-6)
+    level = torch.log(nn.functional.avg_pool1d(envelopes, _ENVELOPE_STEP) + 1e-6)
     real = inside[:, _ENVELOPE_STEP - 1 :: _ENVELOPE_STEP][:, None, : level.shape[2]].to(level.dtype)
     level = level * real
     half = _TREND // 2
@@ -348,7 +353,7 @@ def _together(bands: torch.Tensor, inside: torch.Tensor, stretches: Stretches) -
     early = nn.functional.pad(level, (39, 0))[..., : steps + 36].unfold(2, steps, 1)  # (B, 7, lags, steps), 39 first
     own = stretches.sums(level[:, :, None] * early, grid, cut) / length[..., None] / deviation[..., None] ** 2
     parts += [own.max(3).values, own.min(3).values]
-    return [part.to(bands.dtype) for part in parts]
+    return [part.to(level.dtype) for part in parts]
 
 
 def _turn(unit: Pair, dim: int) -> Pair:
@@ -356,12 +361,12 @@ def _turn(unit: Pair, dim: int) -> Pair:
     (a, b), length = unit, unit[0].shape[dim] - 1
     c, d = a.narrow(dim, 0, length), b.narrow(dim, 0, length)
     a, b = a.narrow(dim, 1, length), b.narrow(dim, 1, length)
-    return a * c + b * d, b * c - a * d
+    return torch.addcmul(a * c, b, d), torch.addcmul(b * c, a, d, value=-1)
 
 
 def _length(pair: torch.Tensor) -> torch.Tensor:
     """(B, bands, 2, num_samples) -> (B, bands, num_samples)."""
-    return torch.sqrt(pair[:, :, 0].square() + pair[:, :, 1].square() + 1e-20)
+    return torch.sqrt(torch.addcmul(pair[:, :, 0].square(), pair[:, :, 1], pair[:, :, 1]) + 1e-20)
 
 
 def _cube_root(x: torch.Tensor) -> torch.Tensor:

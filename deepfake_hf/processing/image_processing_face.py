@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from transformers import BatchFeature
 from transformers.image_processing_utils import BaseImageProcessor
+
+from .pixels import DEFAULT_MEAN, DEFAULT_STD, checked_constants, normalised_pixels
 
 # What transformers itself writes into preprocessor_config.json, or hands on when it reads one.
 _SERVICE_KEYS = {"image_processor_type", "processor_class", "auto_map"}
@@ -21,25 +22,8 @@ _ACCEPTED = "Give uint8 RGB of shape (H, W, 3) as array or tensor, or a PIL pict
 def normalised_crop(
     rgb: np.ndarray, height: int, width: int, image_mean: Sequence[float], image_std: Sequence[float]
 ) -> Tensor:
-    """Resize and normalise one crop; training and inference both call this.
-
-    Args:
-        rgb: uint8 (H, W, 3).
-        height: Of the result, pixels; where it is below H the resize averages areas, else it interpolates linearly.
-        width: Of the result, pixels.
-        image_mean: Per channel, of pixels in [0, 1].
-        image_std: Per channel, of pixels in [0, 1].
-
-    Returns:
-        float32 (3, height, width), a view of channels-last memory.
-    """
-    if rgb.shape[:2] != (height, width):
-        shrink = height < rgb.shape[0]
-        rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
-    # (x / 255 - mean) / std in two steps, exact for mean = std = 0.5
-    scale = torch.tensor([255.0 * std for std in image_std])
-    shift = torch.tensor([mean / std for mean, std in zip(image_mean, image_std, strict=True)])
-    return torch.from_numpy(np.ascontiguousarray(rgb)).float().div_(scale).sub_(shift).permute(2, 0, 1)
+    """:func:`~.pixels.normalised_pixels` as a tensor; training and inference both call this."""
+    return torch.from_numpy(normalised_pixels(rgb, height, width, image_mean, image_std))
 
 
 def rgb_array(picture: Any) -> np.ndarray:
@@ -70,22 +54,6 @@ def rgb_array(picture: Any) -> np.ndarray:
     return picture
 
 
-def checked_constants(
-    size: Any, image_mean: Sequence[float], image_std: Sequence[float]
-) -> tuple[dict[str, int], list[float], list[float]]:
-    """Check the constants of a processor of crops.
-
-    Raises:
-        ValueError: ``size`` is not a height and a width, or mean and std are not three numbers each, std above zero.
-    """
-    plain = dict(size)
-    if set(plain) != {"height", "width"} or min(plain.values()) < 1:
-        raise ValueError(f"size is {plain}: give {{'height': pixels, 'width': pixels}}")
-    if len(image_mean) != 3 or len(image_std) != 3 or min(image_std) <= 0:
-        raise ValueError(f"image_mean {image_mean} and image_std {image_std}: give R, G and B each, std above zero")
-    return {key: int(value) for key, value in plain.items()}, list(image_mean), list(image_std)
-
-
 class FaceImageProcessor(BaseImageProcessor):
     """Crops resized and normalised.
 
@@ -104,8 +72,8 @@ class FaceImageProcessor(BaseImageProcessor):
     def __init__(
         self,
         size: dict[str, int] | None = None,
-        image_mean: Sequence[float] = (0.5, 0.5, 0.5),
-        image_std: Sequence[float] = (0.5, 0.5, 0.5),
+        image_mean: Sequence[float] = DEFAULT_MEAN,
+        image_std: Sequence[float] = DEFAULT_STD,
         **kwargs: Any,
     ) -> None:
         if unknown := sorted(set(kwargs) - _SERVICE_KEYS):
@@ -113,7 +81,6 @@ class FaceImageProcessor(BaseImageProcessor):
                 f"{type(self).__name__} has no option {', '.join(unknown)}, only size, image_mean, image_std"
             )
         super().__init__(**kwargs)
-        size = {"height": 192, "width": 192} if size is None else size
         self.size, self.image_mean, self.image_std = checked_constants(size, image_mean, image_std)
 
     def preprocess(self, images: Any, return_tensors: str | None = "pt") -> BatchFeature:  # type: ignore[override]

@@ -13,7 +13,8 @@ from torch import Tensor
 from transformers import BatchFeature
 from transformers.video_processing_utils import BaseVideoProcessor
 
-from .image_processing_face import checked_constants, normalised_crop, rgb_array
+from .image_processing_face import normalised_crop, rgb_array
+from .pixels import checked_constants
 
 # What transformers itself writes into video_preprocessor_config.json, or hands on when it reads one.
 _SERVICE_KEYS = {"video_processor_type", "processor_class", "auto_map"}

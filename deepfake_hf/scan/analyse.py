@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from deepfake_hf.errors import DeepfakeHFError, MediaError, UnsupportedMediaError
@@ -15,7 +14,8 @@ from deepfake_hf.scan.schema import Row, answer, failure
 from deepfake_hf.scan.settings import Settings, limits_of, sampling_of
 from deepfake_hf.types import DetectionResult, Status
 
-Predict = Callable[[str], DetectionResult]
+# path and, where it is known, its SHA-256
+Predict = Callable[[str, str | None], DetectionResult]
 Load = Callable[[], Predict]
 Claim = Callable[[str, int], bool]
 # path, sha256, size_bytes, and table and row; or, where another file of the same content answers, neither of them
@@ -28,17 +28,20 @@ def load_detector(settings: Settings) -> Predict:
     Raises:
         DeepfakeHFError: The bundle or an option cannot be used.
     """
-    import torch
-
-    torch.set_num_threads(settings.threads)
     from deepfake_hf.detector import Detector
+    from deepfake_hf.inference.threads import set_num_threads
 
+    set_num_threads(settings.threads)
     detector = Detector.from_pretrained(
         settings.bundle, device=settings.device, runtime=settings.runtime, limits=limits_of(settings.max_minutes)
     )
-    torch.set_num_threads(settings.threads)  # packages that come with it set their own
+    set_num_threads(settings.threads)  # packages that come with it set their own
     sampling = sampling_of(settings.every, settings.fps, settings.frames)
-    return partial(detector.detect, sampling=sampling, threshold=settings.threshold)
+
+    def predict(path: str, sha256: str | None) -> DetectionResult:
+        return detector.detect(path, sampling=sampling, threshold=settings.threshold, sha256=sha256)
+
+    return predict
 
 
 def analyse(path: str, predict: Predict, claim: Claim, origin: Row, max_bytes: int) -> Outcome:
@@ -59,7 +62,7 @@ def analyse(path: str, predict: Predict, claim: Claim, origin: Row, max_bytes: i
                 size_bytes, sha256 = file.stat().st_size, sha256_of(file)
                 if not claim(sha256, size_bytes):
                     return {"path": path, "sha256": sha256, "size_bytes": size_bytes, "table": None, "row": None}
-            result = predict(os.fspath(file))
+            result = predict(os.fspath(file), sha256)
         if is_remote(path):
             from deepfake_hf.report.record import named
 

@@ -54,7 +54,7 @@ class Settings:
     every: int | None = None
     fps: float | None = None
     frames: int | None = None
-    runtime: str = "torch"
+    runtime: str = "auto"
     max_minutes: float | None = None
     device: str | None = None
     threads: int = 1

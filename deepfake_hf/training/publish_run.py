@@ -16,6 +16,7 @@ from deepfake_hf.evaluation.metrics import summary
 from deepfake_hf.hub.bundle import Bundle, open_bundle, write_bundle, write_json
 from deepfake_hf.hub.canary import write_canary
 from deepfake_hf.hub.card import FIGURES
+from deepfake_hf.hub.onnx_files import add_graphs
 from deepfake_hf.labels import REAL
 from deepfake_hf.models.presets import PRESETS
 from deepfake_hf.scoring.calibration import NullDistribution, fit_platt, sigmoid
@@ -78,7 +79,7 @@ def publish_run(run: Path, out: Path, name: str | None = None) -> Bundle:
         parts: dict[str, tuple[str, Path, BranchCalibration]] = {
             branch: (PRESETS[config.preset].kind, Path(scratch), BranchCalibration(null))
         }
-        made = write_bundle(out, name or run.resolve().name, parts, landmarks, "trained", {})
+        made = add_graphs(write_bundle(out, name or run.resolve().name, parts, landmarks, "trained", {}))
     write_json(out / FIGURES, {branch: figures})
     write_canary(made)
     return made

@@ -126,7 +126,7 @@ def test_a_graph_of_other_weights_is_refused(tmp_path: Path) -> None:
     assert [one.branch for one in made] == ["face", "speech"] and all(one.difference <= TOLERANCE for one in made)
     graph_of(bundle / "face")
     (bundle / "speech" / GRAPH).replace(bundle / "face" / GRAPH)
-    with pytest.raises(BundleError, match="does not belong to the weights beside it"):
+    with pytest.raises(BundleError, match="does not fit the weights beside it"):
         graph_of(bundle / "face")
     (bundle / "face" / GRAPH).write_bytes(b"no graph")
     with pytest.raises(BundleError, match="cannot be loaded"):

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from deepfake_hf.detector import Detector
-from deepfake_hf.inference.branch import SoundScorer, SpeechBranch
+from deepfake_hf.inference.branch import SpeechBranch
+from deepfake_hf.inference.scorers import SoundScorer
 from deepfake_hf.inference.speech_pass import SHORT_S, WINDOW_S, SpeechPass
 from deepfake_hf.synthesis.examples import SPEECH_RATE, speech_pair
 from deepfake_hf.types import AudioTrack

@@ -37,7 +37,7 @@ def noted(log: Path) -> list[str]:
     return [line.split(" ", 1)[1] for line in log.read_text().splitlines()] if log.exists() else []
 
 
-def predict(log: Path, path: str) -> DetectionResult:
+def predict(log: Path, path: str, sha256: str | None) -> DetectionResult:
     """Obeys the first word of the file; scores with the second."""
     note(log, path)
     word, _, rest = Path(path).read_text().partition(" ")

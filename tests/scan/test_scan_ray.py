@@ -12,11 +12,16 @@ from typing import Any
 
 import psutil
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
+from deepfake_hf.cli.app import app
 from deepfake_hf.errors import DeepfakeHFError
 from deepfake_hf.scan.run import RAY, Work
+from deepfake_hf.synthesis.astronaut import astronaut_rgb
 from tests.scan.conftest import names, rows
 from tests.scan.predicting import load_nothing, noted
+from tests.tiny_bundle import write_tiny_bundle
 
 pytest.importorskip("ray")
 
@@ -91,3 +96,20 @@ def test_killed_actors_lose_nothing(media: Callable[..., Path], obey: Callable[.
 def test_a_detector_that_cannot_be_loaded_ends_the_scan(media: Callable[..., Path], obey: Callable[..., Any]) -> None:
     with pytest.raises(DeepfakeHFError, match="they are not there"):
         obey(media(a="ok"), work=Work(engine=RAY), load=load_nothing)
+
+
+@pytest.mark.slow
+def test_the_command_with_a_pool_that_grows(tmp_path: Path) -> None:
+    """Real weights of a tiny bundle on real pictures; the rows are those of the command's local engine."""
+    folder, bundle = tmp_path / "media", write_tiny_bundle(tmp_path / "tiny").path
+    folder.mkdir()
+    for number in range(6):
+        Image.fromarray(astronaut_rgb()[number : 320 + number, 70:390]).save(folder / f"{number}.png")
+    (folder / "broken.mp4").write_text("no film")
+    found = []
+    for name, options in (("ray", ["--engine", "ray", "--workers", "1:2"]), ("local", ["--workers", "2"])):
+        out = tmp_path / name
+        done = CliRunner().invoke(app, ["scan", str(folder), "-o", str(out), "--bundle", str(bundle), *options])
+        assert done.exit_code == 3 and "7 files" in done.output, done.output
+        found.append([comparable(rows(out, table)) for table in ("files", "errors")])
+    assert found[0] == found[1] and [len(table) for table in found[0]] == [6, 1]

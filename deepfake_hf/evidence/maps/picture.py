@@ -18,6 +18,7 @@ from torch import Tensor
 from deepfake_hf.errors import UsageError
 from deepfake_hf.evidence.maps.heat_map import VIEWS, HeatMap, Rgb, checked_crop, moved, moved_back, strongest_is_one
 from deepfake_hf.inference.branch import FrameBranch
+from deepfake_hf.inference.face_graph import FaceGraph
 
 CELL: Final = 16  # pixels of the input a cell: deeper maps of these nets no longer keep places apart (docs/maps.md)
 _NOISE_DRAWS: Final = 8
@@ -34,7 +35,8 @@ def face_map(kind: str, branch: Any, crop: Rgb) -> HeatMap:
 
     Args:
         kind: ``joint_cam``, ``grad_cam``, ``layer_cam``, ``smooth_gradient``, ``occlusion`` or ``attention_mask``.
-        branch: A :class:`~deepfake_hf.inference.branch.FrameBranch` on torch; ``occlusion`` takes any branch of crops.
+        branch: A :class:`~deepfake_hf.inference.branch.FrameBranch`, or a graph in float32 of one; ``occlusion`` takes
+            any branch of crops.
         crop: uint8 (H, W, 3), as the branch scores it.
 
     Returns:
@@ -58,14 +60,16 @@ def face_map(kind: str, branch: Any, crop: Rgb) -> HeatMap:
     return makers[kind](kind, branch, crop)
 
 
-def _torch_model(kind: str, branch: Any) -> Any:
-    if not isinstance(branch, FrameBranch) or not isinstance(branch.model, torch.nn.Module):
+def _in_torch(kind: str, branch: Any) -> FrameBranch:
+    if isinstance(branch, FaceGraph) and branch.graph.facts["numbers"] == "float32":
+        branch = branch.in_torch  # the same weights
+    if not isinstance(branch, FrameBranch):
         raise UsageError(
             f"the map {kind!r}",
             "it needs the gradients or masks of one of our face models in torch",
             "run it with --runtime torch, or take the map 'occlusion'",
         )
-    return branch.model
+    return branch
 
 
 def _layer(model: Any) -> torch.nn.Module:
@@ -84,7 +88,7 @@ def _pixels(branch: FrameBranch, crops: list[Rgb]) -> Tensor:
     return pixels
 
 
-def _class_activation(kind: str, branch: FrameBranch, crop: Rgb) -> HeatMap:
+def _class_activation(kind: str, branch: Any, crop: Rgb) -> HeatMap:
     return class_activations(branch, crop)[kind]
 
 
@@ -94,10 +98,11 @@ def _margin(model: Any, pixels: Tensor) -> Tensor:
     return total
 
 
-def class_activations(branch: FrameBranch, crop: Rgb) -> dict[str, HeatMap]:
+def class_activations(branch: Any, crop: Rgb) -> dict[str, HeatMap]:
     """``grad_cam``, ``layer_cam`` and ``joint_cam`` of a face, all from one pass; as :func:`face_map`."""
     checked_crop(crop)
-    model = _torch_model("grad_cam", branch)
+    branch = _in_torch("grad_cam", branch)
+    model = branch.model
     height, width = crop.shape[:2]
     views = [moved(crop, view) for view in VIEWS]
     kept: list[Tensor] = []
@@ -132,8 +137,9 @@ def _smoothed(grid: NDArray[Any], height: int, width: int) -> NDArray[np.float32
     return np.asarray(cv2.GaussianBlur(fine, (0, 0), _FINEST * min(height, width)), np.float32)
 
 
-def _smooth_gradient(kind: str, branch: FrameBranch, crop: Rgb) -> HeatMap:
-    model = _torch_model(kind, branch)
+def _smooth_gradient(kind: str, branch: Any, crop: Rgb) -> HeatMap:
+    branch = _in_torch(kind, branch)
+    model = branch.model
     generator = torch.Generator().manual_seed(_SEED)
     pixels = _pixels(branch, [crop])
     noise = torch.randn((_NOISE_DRAWS, *pixels.shape[1:]), generator=generator).to(pixels) * _NOISE
@@ -165,8 +171,9 @@ def _patches(height: int, width: int) -> list[NDArray[np.float32]]:
     return made
 
 
-def _attention_mask(kind: str, branch: FrameBranch, crop: Rgb) -> HeatMap:
-    model = _torch_model(kind, branch)
+def _attention_mask(kind: str, branch: Any, crop: Rgb) -> HeatMap:
+    branch = _in_torch(kind, branch)
+    model = branch.model
     with torch.inference_mode():
         mask = model(_pixels(branch, [crop])).attention_mask_map
     if mask is None:

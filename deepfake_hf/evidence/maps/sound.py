@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from deepfake_hf.errors import UsageError
 from deepfake_hf.evidence.maps.heat_map import HeatMap, strongest_is_one
 from deepfake_hf.evidence.maps.statistics_bands import rows_of_bands
-from deepfake_hf.inference.branch import BATCH
+from deepfake_hf.inference.scorers import BATCH
 from deepfake_hf.models.modeling_speech_statistics import SpeechStatisticsForAudioClassification
 
 STEP_S: Final = 0.05  # of a map's columns
