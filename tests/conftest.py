@@ -24,12 +24,11 @@ settings.register_profile("no_clock", deadline=None)
 settings.load_profile("no_clock")
 
 
-# They start servers, browsers or clusters, or measure: one worker does all of them, one after another, and begins early.
+# They start servers, browsers or clusters, or measure: one worker does them all, one after another, and begins early.
 WHOLE_MACHINE: Final = (
     "tests/space/",
     "tests/scan/test_scan_ray.py",
     "tests/evaluation/test_bench.py",
-    "tests/training/test_distributed.py",
 )
 
 

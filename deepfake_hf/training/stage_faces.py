@@ -62,6 +62,12 @@ class CropStage(Stage):
         chosen = (data.strong_share, data.augment, data.source_scale, rebuilders, data.rebuild_whole)
         return Look(sizes, mean, std, self.config.seed, *chosen)
 
+    def collate(self, made: list[Any]) -> dict[str, Any]:
+        return collate_crops(made)
+
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> Loss:
+        return crop_loss(model, self.model.config.attention, batch, self.config.loss.blend_weight)
+
     def score(self, model: PreTrainedModel, items: Sequence[FaceRow], step: int) -> NDArray[np.float64]:
         return score_rows(model, items, self.seen.size_at(step), self.processor)
 
@@ -118,12 +124,6 @@ class FaceStage(CropStage):
 
     def make(self, key: tuple[int, int, int]) -> tuple[Tensor, int, int]:
         return (*self.seen.see(self.rows[key[0]], key), key[1])
-
-    def collate(self, made: list[tuple[Tensor, int, int]]) -> dict[str, Any]:
-        return collate_crops(made)
-
-    def loss(self, model: nn.Module, batch: dict[str, Any]) -> Loss:
-        return crop_loss(model, self.model.config.attention, batch, self.config.loss.blend_weight)
 
 
 def read_parts(config: TrainConfig) -> tuple[list[FaceRow], HeldOut, HeldOut]:
