@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +20,6 @@ from tests.models.tiny import DETECTORS, tiny_inputs, tiny_model
 from tests.tiny_bundle import write_tiny_bundle
 
 CALIBRATION = {"scale": 0.5, "bias": 1.0}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def table() -> Iterator[None]:
-    """torch's table of operators, which every export makes anew in as long as a small graph takes, made once."""
-    from torch.onnx._internal.exporter._registration import ONNXRegistry
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
-        yield
 
 
 @pytest.fixture(autouse=True)
