@@ -4,6 +4,8 @@ PYTHON ?= python3
 # cuda or cpu; without TORCH= the choice of the last `make setup` stays.
 TORCH ?= $(shell cat .venv/.torch 2>/dev/null || echo cuda)
 PYTEST_ARGS ?=
+# As many as there are cores; 0: all in one process.
+WORKERS ?= logical
 
 UV_VERSION := 0.13.8
 VENV := .venv
@@ -23,7 +25,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 help: ## this list
 	@echo "make TARGET, where TARGET is:"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' Makefile
-	@echo "Options: PYTHON=python3.12  TORCH=cpu  PYTEST_ARGS='-k media'"
+	@echo "Options: PYTHON=python3.12  TORCH=cpu  PYTEST_ARGS='-k media'  WORKERS=0"
 
 setup: $(STAMP) ## make .venv and install everything (TORCH=cpu: without the GPU libraries)
 
@@ -67,7 +69,7 @@ demo: setup ## the Gradio page on localhost, with the embedded weights and examp
 	@$(PY) -m space.app
 
 test: lint ## lint, types, import contracts and tests
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(WORKERS) --maxprocesses 8 $(PYTEST_ARGS)
 
 lint: setup ## ruff, mypy and the import contracts
 	$(VENV)/bin/ruff check .

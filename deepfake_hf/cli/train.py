@@ -92,8 +92,11 @@ def bundle(
     work: Annotated[Path, typer.Option(help="Where the calibrated branches go first.")] = Path("runs/branches"),
     out: Annotated[Path, typer.Option(help="The bundle.")] = Path("deepfake_hf/weights"),
 ) -> None:
-    """Calibrate the branches on the parts set aside, measure them, and write the bundle."""
-    from deepfake_hf.hub.bundle import write_bundle
+    """Calibrate the branches on the parts set aside, measure them, and write the bundle.
+
+    It keeps the lip-sync net that lies in --out, or takes along that of the box; publish-sync puts in another.
+    """
+    from deepfake_hf.hub.bundle import EMBEDDED, lip_sync_in, write_bundle
     from deepfake_hf.hub.canary import write_canary
     from deepfake_hf.hub.card import FIGURES
     from deepfake_hf.hub.onnx_files import add_graphs
@@ -115,7 +118,8 @@ def bundle(
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / FIGURES).write_text(json.dumps(figures, indent=2) + "\n")
-    made = add_graphs(write_bundle(out, name, branches, landmarks_model, "trained", {}))
+    lip_sync = None if lip_sync_in(out) else lip_sync_in(EMBEDDED)
+    made = add_graphs(write_bundle(out, name, branches, landmarks_model, "trained", {}, lip_sync))
     for answer in write_canary(made):
         typer.echo(f"canary {answer.branch}: {answer}")
     typer.echo(made.label)

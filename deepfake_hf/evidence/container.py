@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from deepfake_hf.evidence.provenance import shortened
 from deepfake_hf.media.container import (
     main_audio,
     main_video,
@@ -25,6 +27,7 @@ from deepfake_hf.media.container import (
 from deepfake_hf.types import Finding, Strength
 
 MAX_KEYFRAMES: Final = 2000
+_short: Final = functools.partial(shortened, most=120)
 _GAP_S: Final = 0.5
 _GAP_FACTOR: Final = 4.0
 _RATE_CHANGE: Final = 0.1  # of the rate; below, rounding of timestamps to milliseconds could be meant
@@ -310,8 +313,3 @@ def _completeness(clocks: dict[int, Clock], ends: dict[int, float | None], kinds
         "That nothing was cut before: programs write a fitting header.",
         facts=tuple(facts),
     )
-
-
-def _short(text: str) -> str:
-    flat = " ".join(text.replace("\x00", " ").split())
-    return flat if len(flat) <= 120 else flat[:119] + "…"

@@ -42,9 +42,9 @@ def c2pa_finding(path: Path) -> Finding:
     except c2pa.C2paError.NotSupported:
         return _c2pa_silent("C2PA defines no manifest for this kind of file")
     except c2pa.C2paError.RemoteManifest as error:
-        return _c2pa_silent(f"the manifest lies on a server, which is not asked ({_short(str(error))})")
+        return _c2pa_silent(f"the manifest lies on a server, which is not asked ({shortened(str(error))})")
     except (c2pa.C2paError, ValueError, OSError) as error:
-        return _c2pa_invalid(f"it cannot be read ({_short(str(error))})", ())
+        return _c2pa_invalid(f"it cannot be read ({shortened(str(error))})", ())
 
 
 def read_manifest_store(store: Mapping[str, Any]) -> Finding:
@@ -54,7 +54,7 @@ def read_manifest_store(store: Mapping[str, Any]) -> Finding:
     generators = manifest.get("claim_generator_info") or [{}]
     sources = sorted(_values(manifest, "digitalSourceType"))
     facts = tuple(
-        (name, _short(str(value)))
+        (name, shortened(str(value)))
         for name, value in (
             ("claim generator", generators[0].get("name") or manifest.get("claim_generator")),
             ("signed by", signature.get("issuer")),
@@ -138,12 +138,12 @@ def exif_finding(path: Path, limits: Limits) -> Finding:
         detail = {ExifTags.TAGS.get(tag, str(tag)): value for tag, value in exif.get_ifd(ExifTags.IFD.Exif).items()}
         position = bool(exif.get_ifd(ExifTags.IFD.GPSInfo))
         texts = {str(key): value for key, value in picture.info.items() if isinstance(value, str)}
-    facts = [(name, _short(str(held[name]))) for name in _EXIF_SHOWN if held.get(name)]
-    facts += [(name, _short(str(detail[name]))) for name in _EXIF_DETAIL if detail.get(name)]
+    facts = [(name, shortened(str(held[name]))) for name in _EXIF_SHOWN if held.get(name)]
+    facts += [(name, shortened(str(detail[name]))) for name in _EXIF_DETAIL if detail.get(name)]
     if position:
         facts.append(("GPS position", "there"))
     found = [key for key in _GENERATOR_KEYS if key in texts]
-    facts += [(key, _short(texts[key])) for key in found]
+    facts += [(key, shortened(texts[key])) for key in found]
     if found:
         return Finding(
             "provenance",
@@ -160,8 +160,8 @@ def exif_finding(path: Path, limits: Limits) -> Finding:
         return Finding(
             "provenance",
             "EXIF and text",
-            f"the file names the camera {_short(camera)}"
-            + (f" and the software {_short(str(edited))}" if edited else ""),
+            f"the file names the camera {shortened(camera)}"
+            + (f" and the software {shortened(str(edited))}" if edited else ""),
             Strength.WEAK,
             "It kept what a camera writes, so it probably did not pass a platform that removes it.",
             "That the camera took this picture: these fields can be copied and typed.",
@@ -171,7 +171,7 @@ def exif_finding(path: Path, limits: Limits) -> Finding:
         return Finding(
             "provenance",
             "EXIF and text",
-            f"the file names the software {_short(str(held['Software']))} and no camera",
+            f"the file names the software {shortened(str(held['Software']))} and no camera",
             Strength.WEAK,
             "It was saved by that program, after a camera or without one.",
             "What was changed: cropping, turning and conversion leave the same field.",
@@ -188,6 +188,7 @@ def exif_finding(path: Path, limits: Limits) -> Finding:
     )
 
 
-def _short(text: str) -> str:
+def shortened(text: str, most: int = MAX_VALUE) -> str:
+    """Text from a file in one line of at most so many characters."""
     flat = " ".join(text.replace("\x00", " ").split())
-    return flat if len(flat) <= MAX_VALUE else flat[: MAX_VALUE - 1] + "…"
+    return flat if len(flat) <= most else flat[: most - 1] + "…"

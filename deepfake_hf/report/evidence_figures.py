@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
+from deepfake_hf.report.spectrogram import mel
 from deepfake_hf.report.style import LIGHT, new_figure, plain_axes
 from deepfake_hf.types import Plot, SoundPicture
 
@@ -57,9 +56,9 @@ def sound_figure(sound: SoundPicture, spans: Sequence[tuple[float, float]], widt
         sound.level_db, aspect="auto", origin="lower", cmap="magma", extent=(sound.start_s, end_s, 0, bands),
         interpolation="none",
     )  # fmt: skip
-    top = _mel(sound.top_hz)
+    top = mel(sound.top_hz)
     ticks = [hz for hz in _TICKS_HZ if hz <= sound.top_hz]
-    axes.set_yticks([bands * _mel(hz) / top for hz in ticks], [f"{hz / 1000:g}" for hz in ticks])
+    axes.set_yticks([bands * mel(hz) / top for hz in ticks], [f"{hz / 1000:g}" for hz in ticks])
     for start, finish in spans:
         axes.plot(
             [start, finish], [bands * 1.035] * 2, color=_P.fake, linewidth=5, solid_capstyle="butt", clip_on=False
@@ -74,7 +73,3 @@ def sound_figure(sound: SoundPicture, spans: Sequence[tuple[float, float]], widt
         scale.ax.tick_params(colors=_P.muted, labelsize=9.5, length=3)
         scale.outline.set_visible(False)
     return figure
-
-
-def _mel(hz: float) -> float:
-    return 2595 * float(np.log10(1 + hz / 700))

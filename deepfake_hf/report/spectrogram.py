@@ -42,11 +42,12 @@ def mel_spectrogram_figure(waveform: NDArray[np.float32], sampling_rate: int, st
     end_s = start_s + len(waveform) / sampling_rate
     extent = (start_s, end_s, 0, _MELS)
     axes.imshow(picture, aspect="auto", origin="lower", cmap="magma", extent=extent, interpolation="none")
-    top = _mel(sampling_rate / 2)
+    top = mel(sampling_rate / 2)
     ticks = [hz for hz in _TICKS_HZ if hz < sampling_rate / 2]
-    axes.set_yticks([_MELS * _mel(hz) / top for hz in ticks], [f"{hz / 1000:g}" for hz in ticks])
+    axes.set_yticks([_MELS * mel(hz) / top for hz in ticks], [f"{hz / 1000:g}" for hz in ticks])
     return figure
 
 
-def _mel(hz: float) -> float:
+def mel(hz: float) -> float:
+    """Where a frequency in hertz stands on the mel scale."""
     return 2595 * float(np.log10(1 + hz / 700))

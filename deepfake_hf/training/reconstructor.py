@@ -144,6 +144,8 @@ def train_reconstructor(recipe: ReconstructorRecipe, resume: bool = False) -> Pa
         accelerator.load_state(str(checkpoint))
         start = json.loads((checkpoint / "progress.json").read_text())["step"]
     clock, losses = time.monotonic(), []
+    # Not loop.Run: that has one optimiser, a transformers model of a preset and two classes to score. Two nets learn
+    # from each other here, and what is held out are pictures, so that a stage of it would be longer than these lines.
     for step in range(start, recipe.steps):
         rng = np.random.default_rng([recipe.seed, step, accelerator.process_index])
         genuine = face_batch(rows, recipe.config.image_size, recipe.batch, rng)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -58,6 +59,10 @@ def read_tracks(manifest: str | Path, split: str) -> list[Track]:
     ]
 
 
+def _with_landmarks(tracks: list[Track]) -> list[Track]:
+    return [replace(track, frames=tuple(with_landmarks(track.frames))) for track in tracks]
+
+
 class ClipStage(Stage):
     """Clips of ``data.frames`` frames drawn from each track, padded and masked."""
 
@@ -75,38 +80,44 @@ class ClipStage(Stage):
             raise UsageError("data.balance pairs", "tracks are not stored in pairs", "give class, method or none")
         if data.budget is not None and data.self_blends:
             raise UsageError("data.budget and data.self_blends", "blends would burst the budget", "give one of them")
-        self.tracks = self._read("train")
-        dev = self._read("validation")
-        test = read_tracks(data.path, "test")
-        self.dev = self._held("validation", dev).sample(data.dev_limit)
-        self.report = self._held("test", self._read("test")) if test else self._held("validation", dev)
-        labels, methods = [track.label for track in self.tracks], [track.method for track in self.tracks]
+        self._stored = self._read("train")
+        held, test = self._held("validation", self._read("validation")), read_tracks(data.path, "test")
+        self.dev = held.sample(data.dev_limit)
+        self.report = self._held("test", test) if test else held
+        labels, methods = [track.label for track in self._stored], [track.method for track in self._stored]
         if not data.self_blends:
             require_classes(labels, "train", data.path)
         self.order: BalancedOrder | LengthOrder
         if data.budget is None:
             self.order = BalancedOrder(labels, methods, data.balance, data.batch, config.seed)
         else:
-            lengths = [min(len(track.frames), data.frames[1]) for track in self.tracks]
+            lengths = [min(len(track.frames), data.frames[1]) for track in self._stored]
             self.order = LengthOrder(lengths, data.budget, config.seed)
         self.steps_per_epoch = self.order.steps_per_epoch
 
+    @functools.cached_property
+    def tracks(self) -> list[Track]:
+        """Tracks to train on, the genuine ones with landmarks where blends are made of them; found when first asked
+        for."""
+        return _with_landmarks(self._stored) if self.config.data.self_blends else self._stored
+
+    def loader(self, steps: tuple[int, int], rank: int, processes: int) -> Iterable[tuple[float, dict[str, Any]]]:
+        _ = self.tracks  # landmarks are found once, before there are workers
+        return super().loader(steps, rank, processes)
+
     def _read(self, split: str) -> list[Track]:
-        """Tracks of a split, the genuine ones with landmarks where blends are made of them."""
         tracks = read_tracks(self.config.data.path, split)
         if not tracks:
             raise DataError(
                 f"the part {split!r} of {self.config.data.path} is empty", "no row belongs to it", "check the splits"
             )
-        if not self.config.data.self_blends:
-            return tracks
-        return [Track(tuple(with_landmarks(t.frames)), t.label, t.source, t.method) for t in tracks]
+        return tracks
 
     def _held(self, name: str, tracks: list[Track]) -> HeldOut:
         """(track, kind); where no fakes are stored, every genuine track is there self-blended, too (kind 1)."""
         items = [(track, 0) for track in tracks]
         if self.config.data.self_blends and all(track.label == REAL for track in tracks):
-            items += [(track, 1) for track in tracks]
+            items += [(track, 1) for track in _with_landmarks(tracks)]
         labels = [FAKE if kind else track.label for track, kind in items]
         require_classes(labels, name, self.config.data.path)
         return HeldOut(name, items, np.array(labels, np.int64), [track.source for track, _ in items])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -61,6 +62,12 @@ class CropStage(Stage):
         chosen = (data.strong_share, data.augment, data.source_scale, rebuilders, data.rebuild_whole)
         return Look(sizes, mean, std, self.config.seed, *chosen)
 
+    def collate(self, made: list[Any]) -> dict[str, Any]:
+        return collate_crops(made)
+
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> Loss:
+        return crop_loss(model, self.model.config.attention, batch, self.config.loss.blend_weight)
+
     def score(self, model: PreTrainedModel, items: Sequence[FaceRow], step: int) -> NDArray[np.float64]:
         return score_rows(model, items, self.seen.size_at(step), self.processor)
 
@@ -81,18 +88,32 @@ class FaceStage(CropStage):
     def __init__(self, config: TrainConfig) -> None:
         super().__init__(config)
         data = config.data
-        self.rows, self.dev, self.report = read_parts(config)
-        if data.self_blends or data.rebuilds:
-            self.rows = with_landmarks(self.rows)
-        self.blendable = blendable(self.rows)
+        self._stored, self.dev, self.report = read_parts(config)
         self.order: PairOrder | BalancedOrder
         if data.balance == "pairs":
-            self.order = PairOrder(self.rows, data.batch, config.seed)
+            self.order = PairOrder(self._stored, data.batch, config.seed)
         else:
-            labels, methods = [row.label for row in self.rows], [row.method for row in self.rows]
+            labels, methods = [row.label for row in self._stored], [row.method for row in self._stored]
             self.order = BalancedOrder(labels, methods, data.balance, data.batch, config.seed)
         self.steps_per_epoch = self.order.steps_per_epoch
         self.seen = self.look(self.steps)
+
+    @functools.cached_property
+    def rows(self) -> list[FaceRow]:
+        """Crops to train on, the genuine ones with landmarks where fakes are made of them.
+
+        They are found when first asked for: who only scores what is held out needs none.
+        """
+        data = self.config.data
+        return with_landmarks(self._stored) if data.self_blends or data.rebuilds else self._stored
+
+    @functools.cached_property
+    def blendable(self) -> set[int]:
+        return blendable(self.rows)
+
+    def loader(self, steps: tuple[int, int], rank: int, processes: int) -> Iterable[tuple[float, dict[str, Any]]]:
+        _ = self.rows  # found once, before there are workers
+        return super().loader(steps, rank, processes)
 
     def units(self, step: int) -> Sequence[tuple[int, int, int]]:
         chosen, data = self.order(step), self.config.data
@@ -103,12 +124,6 @@ class FaceStage(CropStage):
 
     def make(self, key: tuple[int, int, int]) -> tuple[Tensor, int, int]:
         return (*self.seen.see(self.rows[key[0]], key), key[1])
-
-    def collate(self, made: list[tuple[Tensor, int, int]]) -> dict[str, Any]:
-        return collate_crops(made)
-
-    def loss(self, model: nn.Module, batch: dict[str, Any]) -> Loss:
-        return crop_loss(model, self.model.config.attention, batch, self.config.loss.blend_weight)
 
 
 def read_parts(config: TrainConfig) -> tuple[list[FaceRow], HeldOut, HeldOut]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from deepfake_hf.errors import DataError, MissingDependencyError, UsageError
@@ -16,8 +15,8 @@ from deepfake_hf.labels import REAL
 from deepfake_hf.training.batches import parts_of
 from deepfake_hf.training.config import TrainConfig
 from deepfake_hf.training.face_data import COLUMNS, FaceRow, face_row, in_part
-from deepfake_hf.training.stage import HeldOut, Loss, data_options, require_classes
-from deepfake_hf.training.stage_faces import CropStage, collate_crops, crop_loss, held_rows
+from deepfake_hf.training.stage import HeldOut, data_options, require_classes
+from deepfake_hf.training.stage_faces import CropStage, collate_crops, held_rows
 
 
 class ShardStream:
@@ -135,9 +134,3 @@ class StreamStage(CropStage):
 
     def make(self, key: Any) -> Any:
         raise NotImplementedError("a stream has no items by key: see loader")
-
-    def collate(self, made: list[Any]) -> dict[str, Any]:
-        return collate_crops(made)
-
-    def loss(self, model: nn.Module, batch: dict[str, Any]) -> Loss:
-        return crop_loss(model, self.model.config.attention, batch, self.config.loss.blend_weight)

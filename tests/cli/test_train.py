@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 from typer import BadParameter
 from typer.testing import CliRunner
@@ -37,3 +41,29 @@ def test_every_command_has_help() -> None:
         "reconstructor",
     ):
         assert name in made.output
+
+
+def test_a_new_bundle_takes_the_lip_sync_net_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deepfake_hf.hub import canary
+    from deepfake_hf.hub.bundle import EMBEDDED, open_bundle
+    from deepfake_hf.training import publish_face, publish_speech
+
+    box, work, out = open_bundle(), tmp_path / "branches", tmp_path / "new"
+    for branch, module in (("face", publish_face), ("speech", publish_speech)):
+        shutil.copytree(EMBEDDED / branch, work / branch)
+        (work / branch / "figures.json").write_text("{}")
+        null = box.calibrations[branch].null
+        monkeypatch.setattr(module, f"publish_{branch}", lambda *asked, null=null: null)
+    landmarks = shutil.copytree(EMBEDDED / "landmarks", tmp_path / "landmarks")
+    (landmarks / "metrics.json").write_text("{}")
+    monkeypatch.setattr(canary, "write_canary", lambda made: [])
+    command = ["bundle", "--work", str(work), "--landmarks-model", str(landmarks), "--out", str(out)]
+    made = CliRunner().invoke(app, command)
+    assert made.exit_code == 0 and open_bundle(out).label in made.output
+    net = out / "sync" / "model.safetensors"
+    assert (
+        open_bundle(out).lip_sync == net.parent and net.read_bytes() == (EMBEDDED / net.relative_to(out)).read_bytes()
+    )
+    net.write_bytes(b"another net")
+    assert CliRunner().invoke(app, command).exit_code == 0 and net.read_bytes() == b"another net"
+    assert set(json.loads((out / "figures.json").read_text())) == {"face", "speech", "landmarks", "card"}

@@ -15,6 +15,8 @@ from deepfake_hf.data import ManifestRow, write_manifest
 from deepfake_hf.errors import DataError, UsageError
 from deepfake_hf.media import write_audio
 from deepfake_hf.models import presets
+from deepfake_hf.training import stage_clips
+from deepfake_hf.training.face_data import FaceRow
 from deepfake_hf.training.run import build_stage, train
 from deepfake_hf.types import AudioTrack
 from tests.training.making import crop_manifest, tiny
@@ -63,6 +65,27 @@ def test_genuine_clips_alone_are_self_blended_alike_in_every_frame(tmp_path: Pat
     assert all(np.array_equal(one, made[0]) for one in made) and not np.array_equal(made[0], still.frames[0].rgb())
     with pytest.raises(DataError, match="0 fake items"):
         build_stage(tiny(manifest, tmp_path, **CLIP))
+
+
+def test_landmarks_of_clips_are_found_where_blends_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def finder(frames: tuple[FaceRow, ...]) -> list[FaceRow]:
+        asked.append(frames[0].source)
+        return list(frames)
+
+    monkeypatch.setattr(stage_clips, "with_landmarks", finder)
+    sections = {**CLIP, "data": {**CLIP["data"], "self_blends": 1}}
+    stage = build_stage(tiny(crop_manifest(tmp_path / "crops"), tmp_path / "run", **sections))
+    assert not asked  # the clips held out have fakes of their own
+    stage.loader((0, 1), 0, 1)
+    train = [track.source for track in stage.tracks]  # type: ignore[attr-defined]
+    assert asked == train and not set(train) & {track.source for track, _ in stage.dev.items}
+    asked.clear()
+    build_stage(
+        tiny(crop_manifest(tmp_path / "genuine", labels=(0,)), tmp_path / "run", "data.balance=none", **sections)
+    )
+    assert len(asked) == len(set(asked)) == 4  # those held out, once
 
 
 def sounds(folder: Path) -> Path:

@@ -14,6 +14,7 @@ import yaml
 from safetensors.torch import load_file
 
 from deepfake_hf.training.config import plain
+from deepfake_hf.training.run import train
 from tests.training.making import face_shards, tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,11 +23,11 @@ ROOT = Path(__file__).resolve().parents[2]
 TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
 
-def start(command: list[str], config: Path, out: Path, program: str = "train.py") -> None:
+def start_two(config: Path, out: Path, program: str = "train.py") -> None:
     environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     arguments = ["classify", "--config", str(config), "--out", str(out)]
     done = subprocess.run(
-        [sys.executable, *command, str(ROOT / program), *arguments],
+        [sys.executable, *TWO, str(ROOT / program), *arguments],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
@@ -36,20 +37,11 @@ def start(command: list[str], config: Path, out: Path, program: str = "train.py"
 def test_two_processes_equal_one(tmp_path: Path) -> None:
     data = face_shards(tmp_path)
     # without batch norm, whose statistics each process takes of its own part
-    config = plain(
-        tiny(
-            data,
-            tmp_path,
-            "backbone=test_convnext",
-            "model.dropout=0",
-            "data.batch=5",
-            "loop.steps=4",
-            "loop.accumulate=2",
-        )
-    )
-    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(config))
-    start([], tmp_path / "settings.yaml", tmp_path / "one")
-    start(TWO, tmp_path / "settings.yaml", tmp_path / "two")
+    changes = ("backbone=test_convnext", "model.dropout=0", "data.batch=5", "loop.steps=4", "loop.accumulate=2")
+    config = tiny(data, tmp_path / "one", *changes)
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(plain(config)))
+    train(config)
+    start_two(tmp_path / "settings.yaml", tmp_path / "two")
     facts = [json.loads((tmp_path / run / "versions.json").read_text()) for run in ("one", "two")]
     assert [fact["processes"] for fact in facts] == [1, 2] and facts[1]["distributed"].endswith("CPU")
     logs = [[json.loads(line) for line in (tmp_path / run / "log.jsonl").read_text().splitlines()] for run in
@@ -68,9 +60,10 @@ def test_two_sharded_processes_equal_one(tmp_path: Path) -> None:
     # six and seven of the thirteen held-out crops: each process must score as often as the other
     changes = ("backbone=test_convnext", "model.dropout=0", "data.batch=5", "loop.steps=4", "loop.ema_decay=0",
                "data.dev_limit=13")  # fmt: skip
-    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(plain(tiny(data, tmp_path, *changes))))
-    start([], tmp_path / "settings.yaml", tmp_path / "one")
-    start(TWO, tmp_path / "settings.yaml", tmp_path / "two", "tests/training/fsdp_on_cpu.py")
+    config = tiny(data, tmp_path / "one", *changes)
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(plain(config)))
+    train(config)
+    start_two(tmp_path / "settings.yaml", tmp_path / "two", "tests/training/fsdp_on_cpu.py")
     assert json.loads((tmp_path / "two" / "versions.json").read_text())["distributed"] == "FSDP"
     one, two = (load_file(tmp_path / name / "last" / "model.safetensors") for name in ("one", "two"))
     assert one.keys() == two.keys()

@@ -17,6 +17,7 @@ from deepfake_hf.errors import DataError, UsageError
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor
 from deepfake_hf.synthesis.self_blend import self_blend
+from deepfake_hf.training import stage_faces
 from deepfake_hf.training.face_augmentation import FaceSettings
 from deepfake_hf.training.face_data import (
     REBUILT,
@@ -145,6 +146,24 @@ def test_from_a_manifest_by_method_and_with_landmarks_found(tmp_path: Path) -> N
     row = FaceRow(Path(read_manifest(manifest)[0].path), 0, "s", None)
     found = with_landmarks([row])[0].landmarks_xy
     assert found is not None and found.shape == (68, 2)
+
+
+def test_landmarks_are_found_once_and_by_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def finder(rows: list[FaceRow]) -> list[FaceRow]:
+        asked.append(len(rows))
+        return [replace(row, landmarks_xy=LANDMARKS) if row.label == 0 else row for row in rows]
+
+    monkeypatch.setattr(stage_faces, "with_landmarks", finder)
+    manifest = crop_manifest(tmp_path / "crops")
+    stage = build_stage(tiny(manifest, tmp_path, "data.source=manifest", "data.balance=class"))
+    assert isinstance(stage, stage_faces.FaceStage)
+    stage.score(stage.model, stage.dev.items, 0)
+    assert not asked  # what `train.py publish` does needs none
+    stage.loader((0, 1), 0, 1)
+    assert asked == [len(stage.rows)]
+    assert sum(kind == SELF_BLENDED for _, kind, _ in stage.units(0)) == 2 and len(asked) == 1
 
 
 def test_data_that_can_not_be_trained_on_are_refused(tmp_path: Path) -> None:
