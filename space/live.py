@@ -70,6 +70,10 @@ class LiveRoom:
         self._work, self._guard = threading.Lock(), threading.Lock()
         self._sweeping = False
 
+    def warm(self) -> None:
+        """Load the detector now, in a thread of its own, so that the first stream need not wait for it."""
+        threading.Thread(target=self._ready, daemon=True, name="deepfake_hf live load").start()
+
     def push_frame(self, name: str, rgb: NDArray[np.uint8], threshold: str) -> tuple[NDArray[np.uint8], LiveSession]:
         """Take one frame uint8 (H, W, 3) of a session; gives it back with its faces marked.
 
@@ -125,20 +129,24 @@ class LiveRoom:
 
     def _session(self, name: str, threshold: str) -> LiveSession:
         self.sweep()
-        with self._work:
-            if self._detector is None:
-                self._detector = self._load()
+        detector = self._ready()
         now = self._clock()
         with self._guard:
             held = self._sessions.get(name)
             if held is None:
                 if len(self._sessions) >= self._most:
                     raise UsageError("live", f"all {self._most} places are taken", "come in a minute")
-                held = LiveSession(self._detector.live(threshold=threshold, sampling_rate=RATE), now, now)
+                held = LiveSession(detector.live(threshold=threshold, sampling_rate=RATE), now, now)
                 self._sessions[name] = held
                 self._begin_sweeping()
             held.touched = now
             return held
+
+    def _ready(self) -> Detector:
+        with self._work:
+            if self._detector is None:
+                self._detector = self._load()
+            return self._detector
 
     def _begin_sweeping(self) -> None:
         if self._sweeping:

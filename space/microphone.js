@@ -1,7 +1,7 @@
 // The microphone, piece by piece and without a hole: the next piece holds all that was said while the last was judged.
 const button = element.querySelector("button"), said = element.querySelector("[role=status]");
 const level = element.querySelector("meter"), most = Number(element.querySelector(".dh-mic").dataset.seconds);
-const PIECE_S = 0.5, BEHIND_S = 10;
+const PIECE_S = 0.5, LATE_S = 3, BEHIND_S = 30; // the first piece waits for the detector to be loaded
 let context = null, tracks = [], held = [], heldSamples = 0, number = 0, asked = -1, began = 0, timer = 0;
 
 const WORKLET = `registerProcessor("dh-ear", class extends AudioWorkletProcessor {
@@ -25,6 +25,8 @@ const send = () => {
   const seconds = heldSamples / context.sampleRate;
   if ((Date.now() - began) / 1000 > most) return stop(`Stopped after ${most / 60} minutes. Press Record to start anew.`);
   if (seconds > BEHIND_S) return stop("Stopped: the page's machine does not keep up. Try again when it is less busy.");
+  const late = seconds > LATE_S ? `Listening; the reading is ${Math.round(seconds)} s behind.` : "Listening.";
+  if (said.textContent !== late) said.textContent = late;
   if (seconds < PIECE_S || !answered()) return;
   const samples = new Int16Array(heldSamples);
   let at = 0;
