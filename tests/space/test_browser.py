@@ -199,6 +199,14 @@ def test_a_batch_of_five_with_one_broken(
     watched.page.wait_for_selector("#batch-state [data-state=done]")
     text = watched.page.locator("#batch-state").inner_text()
     assert "5 files" in text and "could not be read" in text.lower()
+    cells = "#batch-table td[data-label='P(fake)']"
+    keys = f'[...document.querySelectorAll("{cells}")].map(cell => Number(cell.dataset.key))'
+    head = watched.page.get_by_role("button", name="P(fake)")
+    assert len(watched.page.evaluate(keys)) == 5
+    for turned in (False, True):
+        head.click()
+        scores = watched.page.evaluate(keys)
+        assert scores == sorted(scores, reverse=turned) and len(set(scores)) == 3 and -1 in scores
     with watched.page.expect_download() as download:
         watched.page.click("#batch-jsonl")
     lines = [json.loads(line) for line in Path(download.value.path()).read_text("utf-8").splitlines()]
