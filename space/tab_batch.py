@@ -85,11 +85,12 @@ def table_html(rows: list[Row]) -> str:
 def _line(row: Row) -> str:
     word, score, spread, coverage, why = row.cells()
     reading = cards.small_verdict(row.result) if row.result else cards.tag("none", word)
-    name = escape(row.name)
+    name = escape(row.name).replace("_", "_<wbr>")
     cells = [
         (name, row.name.lower(), " dh-long"), (reading, word, ""),
         ("" if score is None else f"{score:.3f}", "-1" if score is None else str(score), ""),
-        (spread, spread or "-1", ""), (coverage, coverage.removesuffix(" %") or "-1", ""), (escape(why), why, " dh-long"),
+        (spread, spread or "-1", ""), (coverage, coverage.removesuffix(" %") or "-1", ""),
+        (escape(why), why, " dh-long"),
     ]  # fmt: skip
     return "<tr>{}</tr>".format(
         "".join(
