@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_hf.inference.live import RUNNING_S
+from deepfake_hf.inference.live import RUNNING_S, SLOW_S
 from deepfake_hf.inference.session import MEMORY_S
 from space.cards import told_card
 from space.engine import told
@@ -57,8 +57,9 @@ def build(shared: Shared, room: LiveRoom) -> None:
     gr.HTML(
         "<p>Frames and sound go to the machine that runs this page and are not kept. Green and a tick: real; red and "
         "a triangle: fake; grey: uncertain, or no verdict with its reason. A live reading errs more often than a whole "
-        f"file's: one of a face rests on its last {RUNNING_S:g} s, one of sound on the last {MEMORY_S:g} s. A stream "
-        f"that sends nothing for {limits.idle_seconds:g} s ends; {limits.live_sessions} can run at a time.</p>",
+        f"file's: one of a face rests on its last {RUNNING_S:g} s (up to {SLOW_S:g} s on a slow machine), one of sound "
+        f"on the last {MEMORY_S:g} s. A stream that sends nothing for {limits.idle_seconds:g} s ends; "
+        f"{limits.live_sessions} can run at a time.</p>",
         elem_classes="dh-body",
     )
     with gr.Tabs():
