@@ -70,8 +70,9 @@ def build_app(
                 analyse = tab_analyse.build(shared)
             with gr.Tab("Examples", id="examples"):
                 tab_examples.build(shown, tabs, analyse)
-            with gr.Tab("Live", id="live"):
+            with gr.Tab("Live", id="live") as live:
                 tab_live.build(shared, room)
+            live.select(room.warm, queue=False, show_progress="hidden", **PRIVATE)
             with gr.Tab("Batch", id="batch"):
                 tab_batch.build(shared)
             with gr.Tab("Compare", id="compare"):

@@ -79,9 +79,21 @@ class History:
         with self._open() as base:
             return base.execute("DELETE FROM results WHERE id = ?", (number,)).rowcount > 0
 
-    def clear(self) -> None:
-        """All of it, the file included."""
+    def count(self) -> int:
+        """How many are kept."""
+        if not self.path.is_file():
+            return 0
+        with self._open() as base:
+            return int(base.execute("SELECT COUNT(*) FROM results").fetchone()[0])
+
+    def clear(self) -> int:
+        """Overwrite all of it, and the file goes too; how many there were."""
+        if not self.path.is_file():
+            return 0
+        with self._open() as base:
+            gone = base.execute("DELETE FROM results").rowcount
         self.path.unlink(missing_ok=True)
+        return gone
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

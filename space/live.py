@@ -7,19 +7,19 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import gcd
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from deepfake_hf import DetectionResult, Detector, draw_faces
 from deepfake_hf.errors import UsageError
+from deepfake_hf.inference.speech_pass import HOP_S, WINDOW_S
 from deepfake_hf.types import SeenFace
 from space.cards import live_card
+from space.microphone import RATE, Ear
 
-RATE = 16_000
+FIRST_S = WINDOW_S + HOP_S  # of sound, before its first reading
 PLOT_S = 30.0
 _SWEEP_S = 5.0
 
@@ -35,6 +35,8 @@ class LiveSession:
     arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=30))
     delays_s: deque[float] = field(default_factory=lambda: deque(maxlen=30))
     faces: tuple[SeenFace, ...] = ()
+    ear: Ear = field(default_factory=Ear)
+    heard_s: float = 0.0
 
     @property
     def fps(self) -> float:
@@ -68,6 +70,10 @@ class LiveRoom:
         self._work, self._guard = threading.Lock(), threading.Lock()
         self._sweeping = False
 
+    def warm(self) -> None:
+        """Load the detector now, in a thread of its own, so that the first stream need not wait for it."""
+        threading.Thread(target=self._ready, daemon=True, name="deepfake_hf live load").start()
+
     def push_frame(self, name: str, rgb: NDArray[np.uint8], threshold: str) -> tuple[NDArray[np.uint8], LiveSession]:
         """Take one frame uint8 (H, W, 3) of a session; gives it back with its faces marked.
 
@@ -87,9 +93,9 @@ class LiveRoom:
         return draw_faces(rgb, session.faces, (line,)), session
 
     def push_sound(
-        self, name: str, rate: int, samples: NDArray[Any], threshold: str
+        self, name: str, rate: int, samples: NDArray[np.int16], threshold: str
     ) -> tuple[DetectionResult, LiveSession]:
-        """Take a block of sound of any rate, integers or floats, (n,) or (n, channels).
+        """Take the next int16 (n,) mono samples of any rate.
 
         Raises:
             UsageError: All places are taken.
@@ -97,8 +103,9 @@ class LiveRoom:
         session = self._session(name, threshold)
         arrived = self._clock()
         with self._work:
-            session.watch.push_samples(mono(samples, rate))
+            session.watch.push_samples(session.ear.hear(samples, rate))
             result: DetectionResult = session.watch.result()
+        session.heard_s += len(samples) / rate
         if result.p_fake is not None:
             session.scores.append((arrived - session.started, result.p_fake, str(result.verdict)))
         session.arrivals.append(arrived)
@@ -122,20 +129,24 @@ class LiveRoom:
 
     def _session(self, name: str, threshold: str) -> LiveSession:
         self.sweep()
-        with self._work:
-            if self._detector is None:
-                self._detector = self._load()
+        detector = self._ready()
         now = self._clock()
         with self._guard:
             held = self._sessions.get(name)
             if held is None:
                 if len(self._sessions) >= self._most:
                     raise UsageError("live", f"all {self._most} places are taken", "come in a minute")
-                held = LiveSession(self._detector.live(threshold=threshold, sampling_rate=RATE), now, now)
+                held = LiveSession(detector.live(threshold=threshold, sampling_rate=RATE), now, now)
                 self._sessions[name] = held
                 self._begin_sweeping()
             held.touched = now
             return held
+
+    def _ready(self) -> Detector:
+        with self._work:
+            if self._detector is None:
+                self._detector = self._load()
+            return self._detector
 
     def _begin_sweeping(self) -> None:
         if self._sweeping:
@@ -150,19 +161,6 @@ class LiveRoom:
         threading.Thread(target=sweep, daemon=True, name="deepfake_hf live sweep").start()
 
 
-def mono(samples: NDArray[Any], rate: int) -> NDArray[np.float32]:
-    """float32 (n,) in [-1, 1] at ``RATE``."""
-    values = np.asarray(samples)
-    scale = float(np.iinfo(values.dtype).max) if np.issubdtype(values.dtype, np.integer) else 1.0
-    sound = values.astype(np.float32) / scale
-    if sound.ndim == 2:
-        sound = sound.mean(axis=1)
-    if rate != RATE:
-        shared = gcd(rate, RATE)
-        sound = resample_poly(sound, RATE // shared, rate // shared).astype(np.float32)
-    return np.clip(sound, -1.0, 1.0)
-
-
 def plot_html(session: LiveSession, now_s: float) -> str:
     """The scores of the last ``PLOT_S`` seconds as moving dots: circle real, triangle fake, square uncertain."""
     marks = ""
@@ -172,14 +170,18 @@ def plot_html(session: LiveSession, now_s: float) -> str:
             marks += f'<span class="dh-dot dh-dot-{word}" style="left:{x / 10:.1f}%;top:{y:.1f}%"></span>'
     return (
         f'<div class="dh-moving" role="img" aria-label="P(fake) over the last {PLOT_S:.0f} seconds">'
-        f'<span class="dh-moving-top">fake 1</span><span class="dh-moving-low">real 0</span>{marks}</div>'
+        f'<span class="dh-moving-ends" aria-hidden="true"><span>fake 1</span><span>real 0</span></span>'
+        f'<div class="dh-moving-dots"><div>{marks}</div></div></div>'
     )
 
 
 def words_html(session: LiveSession, result: DetectionResult | None) -> str:
     """The running reading in words, and the measured speed."""
-    if result is not None:
-        readings = [("sound", result.verdict, result.p_fake, result.reason)]
-    else:
+    if result is None:
         readings = [(f"face {seen.track}", seen.verdict, seen.p_fake, seen.reason) for seen in session.faces]
+    elif result.verdict is None and session.heard_s < FIRST_S:
+        why = f"listening; a first reading takes {FIRST_S:.1f} s, {session.heard_s:.1f} s were heard"
+        readings = [("sound", None, None, why)]
+    else:
+        readings = [("sound", result.verdict, result.p_fake, result.reason)]
     return live_card(readings, session.fps, session.delay_ms)

@@ -1,4 +1,5 @@
-// The timeline moves the player, by mouse and by keys; the player moves the timeline's cursors. Pasted files are taken.
+// The timeline moves the player, by mouse and by keys; the player moves the timeline's cursors. Tables are sorted, pasted
+// files taken.
 (() => {
   const scope = (node) => node.closest(".dh-scene") || document;
   const player = (node) => scope(node).querySelector("video.dh-preview, audio.dh-preview");
@@ -44,6 +45,18 @@
   document.addEventListener("timeupdate", (event) => {
     if (event.target.classList.contains("dh-preview")) show(event.target, event.target.currentTime);
   }, true);
+  document.addEventListener("click", (event) => { // a column's head sorts its table; again: the other way round
+    const head = event.target.closest(".dh-sort")?.closest("th");
+    if (!head) return;
+    const turn = head.getAttribute("aria-sort") === "ascending" ? -1 : 1, place = head.cellIndex;
+    for (const other of head.parentElement.children) other.setAttribute("aria-sort", "none");
+    head.setAttribute("aria-sort", turn > 0 ? "ascending" : "descending");
+    const body = head.closest("table").tBodies[0], key = (row) => row.children[place].dataset.key;
+    body.append(...[...body.rows].sort((one, other) => {
+      const [a, b] = [key(one), key(other)];
+      return turn * (isNaN(a) || isNaN(b) ? a.localeCompare(b) : a - b);
+    }));
+  });
   document.addEventListener("paste", (event) => {
     const files = event.clipboardData && event.clipboardData.files;
     const file = document.querySelector("#file");

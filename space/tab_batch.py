@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -14,8 +15,6 @@ from space.engine import Workshop, told
 from space.jobs import Cancelled, Job
 from space.shared import PRIVATE, Settings, Shared, close_workshop, new_workshop, session_of
 from space.tab_analyse import CANCELLED
-
-Table = list[list[Any]]
 
 
 def work(shared: Shared, paths: list[str], settings: Settings, workshop: Workshop, job: Job) -> list[Row]:
@@ -52,11 +51,11 @@ def batch(
     job = shared.jobs.begin(session, Job(lambda job: work(shared, paths, settings, workshop, job)))
     gone = [gr.update(visible=False, value=None)] * 3
     first = cards.progress_card(f"{len(paths)} files", 0.0, job.what, None)
-    yield first, gr.update(value=[], visible=False), *gone, workshop
+    yield first, "", *gone, workshop
     shown = 0
     for _ in job.snapshots():
         so_far: list[Row] = list(job.found or [])
-        table = skip if len(so_far) == shown else gr.update(value=table_of(so_far), visible=True)
+        table = skip if len(so_far) == shown else table_html(so_far)
         shown = len(so_far)
         yield cards.progress_card("Batch", job.share, job.what, job.seconds_left()), table, *[skip] * 4
     rows: list[Row] = list(job.found or [])
@@ -68,17 +67,37 @@ def batch(
         yield (cards.told_card(ended, "cancelled"), *[skip] * 5)
         return
     files = [gr.update(value=str(path), visible=True) for path in write_rows(rows, workshop.path)]
-    yield summary(rows, bool(ended)), gr.update(value=table_of(rows), visible=True), *files, workshop
+    yield summary(rows, bool(ended)), table_html(rows), *files, workshop
 
 
-def table_of(rows: list[Row]) -> Table:
-    """As the sortable table takes them: readings as HTML, scores with as many digits each, so that they sort."""
-    table: Table = []
-    for row in rows:
-        _, score, *more = row.cells()
-        reading = cards.small_verdict(row.result) if row.result else cards.tag("none", "Failed")
-        table.append([row.name, reading, "" if score is None else f"{score:.3f}", *more])
-    return table
+def table_html(rows: list[Row]) -> str:
+    """One row a file. A column's head sorts by the cells' keys, in the page itself."""
+    head = "".join(
+        f'<th scope="col" aria-sort="none"><button type="button" class="dh-sort">{escape(name)}</button></th>'
+        for name in HEAD
+    )
+    return (
+        '<table class="dh-table dh-sortable" aria-label="Results, one row a file">'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(map(_line, rows))}</tbody></table>"
+    )
+
+
+def _line(row: Row) -> str:
+    word, score, spread, coverage, why = row.cells()
+    reading = cards.small_verdict(row.result) if row.result else cards.tag("none", word)
+    name = escape(row.name).replace("_", "_<wbr>")
+    cells = [
+        (name, row.name.lower(), " dh-long"), (reading, word, ""),
+        ("" if score is None else f"{score:.3f}", "-1" if score is None else str(score), ""),
+        (spread, spread or "-1", ""), (coverage, coverage.removesuffix(" %") or "-1", ""),
+        (escape(why), why, " dh-long"),
+    ]  # fmt: skip
+    return "<tr>{}</tr>".format(
+        "".join(
+            f'<td data-label="{escape(label)}" data-key="{escape(key)}" class="dh-cell{kind}">{shown}</td>'
+            for label, (shown, key, kind) in zip(HEAD, cells, strict=True)
+        )
+    )
 
 
 def summary(rows: list[Row], cut_off: bool = False) -> str:
@@ -119,11 +138,7 @@ def build(shared: Shared) -> None:
                     gr.DownloadButton(name, visible=False, size="sm", elem_id=f"batch-{kind}")
                     for name, kind in (("CSV", "csv"), ("JSON lines", "jsonl"), ("HTML", "html"))
                 ]
-    table = gr.Dataframe(
-        headers=list(HEAD), datatype=["str", "html", "str", "str", "str", "str"], interactive=False,
-        wrap=True, elem_id="batch-table", label="Results", column_widths=[220, 170, 100, 150, 110, 366],
-        value=[], visible=False,
-    )  # fmt: skip
+    table = gr.HTML("", elem_id="batch-table", elem_classes="dh-body")
     workshop = new_workshop(shared.engine)
 
     def begin(

@@ -68,7 +68,7 @@ def build(history: History) -> Any:
         keep = gr.Button("Keep them", visible=False, elem_id="history-keep", min_width=140)
     said = gr.HTML("", elem_id="history-said", elem_classes="dh-body")
     shown = gr.HTML("", elem_id="history", elem_classes="dh-body", js_on_load=_CLICKS)
-    asked = [clear, sure, keep]
+    asked = [said, clear, sure, keep]
 
     def find(words: str) -> str:
         return entries_html(history.search(words))
@@ -84,20 +84,30 @@ def build(history: History) -> Any:
         text = escape(json.dumps(found, indent=2, ensure_ascii=False))
         return f'<pre class="dh-json" tabindex="0" aria-label="The result as JSON">{text}</pre>'
 
-    def ask(open_: bool) -> list[Any]:
-        return [gr.update(visible=not open_), gr.update(visible=open_), gr.update(visible=open_)]
+    def show_question(question: bool) -> list[Any]:
+        return [gr.update(visible=not question), gr.update(visible=question), gr.update(visible=question)]
 
-    def remove_all() -> tuple[Any, ...]:
-        history.clear()
-        return _said("All deleted."), find(""), *ask(False)
+    def ask() -> list[Any]:
+        count = history.count()
+        if not count:
+            return [_said("Nothing is kept."), *show_question(False)]
+        what = "the one result" if count == 1 else f"all {count} results, also those that the search does not show"
+        return [_said(f"This deletes {what}. It can't be undone."), *show_question(True)]
+
+    def keep_all() -> list[Any]:
+        return [_said("Nothing was deleted."), *show_question(False)]
+
+    def remove_all() -> list[Any]:
+        count = history.clear()
+        return [_said(f"Deleted: {count}."), *show_question(False), "", find("")]
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False, **PRIVATE}
     words.change(find, words, shown, **quiet)
     shown.select(show, None, said, **quiet)
     shown.delete(remove, words, [said, shown], **quiet)
-    clear.click(lambda: ask(True), None, asked, **quiet)
-    keep.click(lambda: ask(False), None, asked, **quiet)
-    sure.click(remove_all, None, [said, shown, *asked], **quiet)
+    clear.click(ask, None, asked, **quiet)
+    keep.click(keep_all, None, asked, **quiet)
+    sure.click(remove_all, None, [*asked, words, shown], **quiet)
     return lambda tab: tab.select(find, words, shown, **quiet)
 
 

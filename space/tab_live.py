@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfake_hf.inference.live import RUNNING_S, SLOW_S
+from deepfake_hf.inference.session import MEMORY_S
 from space.cards import told_card
 from space.engine import told
 from space.live import LiveRoom, plot_html, words_html
+from space.microphone import SCRIPT, recorder, samples_of
 from space.shared import PRIVATE, Settings, Shared, session_of
 
 _MOST_S = 600  # one stream; then the visitor starts anew
@@ -28,15 +32,23 @@ def frame(room: LiveRoom, rgb: NDArray[np.uint8] | None, settings: Settings, nam
     return drawn, words_html(session, None), plot_html(session, session.touched - session.started)
 
 
-def sound(room: LiveRoom, block: tuple[int, NDArray[Any]] | None, settings: Settings, name: str) -> tuple[str, str]:
-    """One block of sound: the words, the moving plot."""
-    if block is None or not len(block[1]):
-        return gr.skip(), gr.skip()  # type: ignore[return-value]
+def sound(room: LiveRoom, piece: Mapping[str, Any], settings: Settings, name: str) -> tuple[str, str]:
+    """One piece of sound, the first of which begins a stream: the words, the moving plot."""
+    number = piece.get("piece") if isinstance(piece.get("piece"), int) else 0
+    if number == 0:
+        room.end(name)
     try:
-        result, session = room.push_sound(name, *block, settings.choice.threshold)
+        samples = samples_of(piece.get("rate"), piece.get("pcm"))
+        result, session = room.push_sound(name, piece["rate"], samples, settings.choice.threshold)
     except Exception as error:
-        return told_card(told(error, "live")), ""
-    return words_html(session, result), plot_html(session, session.touched - session.started)
+        return _numbered(told_card(told(error, "live")), number), ""
+    words = _numbered(words_html(session, result), number)
+    return words, plot_html(session, session.touched - session.started)
+
+
+def _numbered(card: str, number: Any) -> str:
+    """With the piece's number, by which the page knows that it was judged."""
+    return f'<div data-piece="{number:d}">{card}</div>'
 
 
 def build(shared: Shared, room: LiveRoom) -> None:
@@ -44,9 +56,10 @@ def build(shared: Shared, room: LiveRoom) -> None:
     limits = shared.engine.limits
     gr.HTML(
         "<p>Frames and sound go to the machine that runs this page and are not kept. Green and a tick: real; red and "
-        "a triangle: fake; grey: uncertain, or no verdict with its reason. A live reading rests on the last two "
-        f"seconds and errs more often than a whole file's. A stream that sends nothing for {limits.idle_seconds:g} s "
-        f"ends; {limits.live_sessions} can run at a time.</p>",
+        "a triangle: fake; grey: uncertain, or no verdict with its reason. A live reading errs more often than a whole "
+        f"file's: one of a face rests on its last {RUNNING_S:g} s (up to {SLOW_S:g} s on a slow machine), one of sound "
+        f"on the last {MEMORY_S:g} s. A stream that sends nothing for {limits.idle_seconds:g} s ends; "
+        f"{limits.live_sessions} can run at a time.</p>",
         elem_classes="dh-body",
     )
     with gr.Tabs():
@@ -67,8 +80,8 @@ def build(shared: Shared, room: LiveRoom) -> None:
             )
             plot = gr.HTML("", elem_id="live-plot", elem_classes="dh-body")
         with gr.Tab("Microphone", id="microphone"):
-            voice = gr.Audio(
-                sources=["microphone"], streaming=True, type="numpy", label="Microphone", elem_id="microphone"
+            voice = gr.HTML(
+                recorder(_MOST_S), elem_id="microphone", elem_classes="dh-body", js_on_load=SCRIPT, padding=False
             )
             heard = gr.HTML(_WAITING.format("Press Record and speak."), elem_id="live-heard", elem_classes="dh-body")
             waves = gr.HTML("", elem_id="live-sound-plot", elem_classes="dh-body")
@@ -76,12 +89,14 @@ def build(shared: Shared, room: LiveRoom) -> None:
     def on_frame(rgb: NDArray[np.uint8] | None, settings: Settings, request: gr.Request) -> tuple[Any, str, str]:
         return frame(room, rgb, settings, f"{session_of(request)}/camera")
 
-    def on_sound(block: tuple[int, NDArray[Any]] | None, settings: Settings, request: gr.Request) -> tuple[str, str]:
-        return sound(room, block, settings, f"{session_of(request)}/sound")
+    def on_sound(settings: Settings, event: gr.EventData, request: gr.Request) -> tuple[str, str]:
+        return sound(room, event._data or {}, settings, f"{session_of(request)}/sound")
 
-    def off(request: gr.Request) -> None:
-        for kind in ("camera", "sound"):
-            room.end(f"{session_of(request)}/{kind}")
+    def camera_off(request: gr.Request) -> None:
+        room.end(f"{session_of(request)}/camera")
+
+    def voice_off(request: gr.Request) -> None:
+        room.end(f"{session_of(request)}/sound")
 
     many = 2 * limits.live_sessions  # one over the places, so that a refusal is said and not queued
     quiet: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
@@ -89,9 +104,6 @@ def build(shared: Shared, room: LiveRoom) -> None:
         on_frame, [camera, shared.settings], [seen, words, plot], stream_every=0.15, time_limit=_MOST_S,
         concurrency_limit=many, **quiet,
     )  # fmt: skip
-    voice.stream(
-        on_sound, [voice, shared.settings], [heard, waves], stream_every=0.5, time_limit=_MOST_S,
-        concurrency_limit=many, **quiet,
-    )  # fmt: skip
-    camera.clear(off, queue=False, **quiet)
-    voice.stop_recording(off, queue=False, **quiet)
+    voice.input(on_sound, shared.settings, [heard, waves], trigger_mode="multiple", concurrency_limit=many, **quiet)
+    camera.clear(camera_off, queue=False, **quiet)
+    voice.stop(voice_off, queue=False, **quiet)

@@ -16,6 +16,8 @@ from deepfake_hf.scoring.decision import decide
 from deepfake_hf.types import DetectionResult, SeenFace
 
 RUNNING_S = 2.0  # of one face's last scores, which its reading stands on
+SLOW_S = 6.0  # where a slow machine scores fewer than LEAST of them, the last LEAST of so long: single frames waver
+LEAST = 5
 
 
 class LiveWatch:
@@ -53,7 +55,8 @@ class LiveWatch:
             pts_s: seconds; must not fall.
 
         Returns:
-            The faces of this frame, by track. Each reading runs over the last ``RUNNING_S`` seconds of that face.
+            The faces of this frame, by track. Each reading runs over the last ``RUNNING_S`` seconds of that face; on a
+            machine that scores fewer than ``LEAST`` frames in them over the last ``LEAST``, of ``SLOW_S`` at most.
 
         Raises:
             UsageError: The frame is none, or time runs backwards.
@@ -87,6 +90,8 @@ class LiveWatch:
         left, top, right, bottom = (float(value) for value in box)
         windows = tally.windows if tally else []
         late = [window.logit_fake for window in windows if window.start_s >= pts_s - RUNNING_S]
+        if late and len(late) < LEAST:
+            late = [window.logit_fake for window in windows if window.start_s >= pts_s - SLOW_S][-LEAST:]
         if not late:
             why = tally.last_reason if tally and tally.last_reason else "not scored yet"
             return SeenFace(track, (left, top, right, bottom), None, None, why)

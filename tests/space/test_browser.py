@@ -199,6 +199,14 @@ def test_a_batch_of_five_with_one_broken(
     watched.page.wait_for_selector("#batch-state [data-state=done]")
     text = watched.page.locator("#batch-state").inner_text()
     assert "5 files" in text and "could not be read" in text.lower()
+    cells = "#batch-table td[data-label='P(fake)']"
+    keys = f'[...document.querySelectorAll("{cells}")].map(cell => Number(cell.dataset.key))'
+    head = watched.page.get_by_role("button", name="P(fake)")
+    assert len(watched.page.evaluate(keys)) == 5
+    for turned in (False, True):
+        head.click()
+        scores = watched.page.evaluate(keys)
+        assert scores == sorted(scores, reverse=turned) and len(set(scores)) == 3 and -1 in scores
     with watched.page.expect_download() as download:
         watched.page.click("#batch-jsonl")
     lines = [json.loads(line) for line in Path(download.value.path()).read_text("utf-8").splitlines()]
@@ -207,20 +215,42 @@ def test_a_batch_of_five_with_one_broken(
     watched.assert_quiet()
 
 
-def test_two_files_side_by_side_and_a_kept_result(browser: Browser, address: str, examples: list[Example]) -> None:
+def test_results_are_kept_shown_and_deleted_only_when_asked(
+    browser: Browser, address: str, examples: list[Example]
+) -> None:
     watched = Watched(browser, address)
     page = watched.page
     page.check("#keep input")
-    watched.upload(examples[3].path)
-    watched.analyse()
-    page.wait_for_selector("text=Kept in the history on this machine.")
+    for example in (examples[2], examples[3]):
+        watched.upload(example.path)
+        page.wait_for_selector(f"#player [alt='{example.path.name}']")
+        watched.analyse()
+        page.wait_for_selector("text=Kept in the history on this machine.")
     watched.tab("History")
-    page.wait_for_selector("#history >> text=portrait_self_blended.png")
+    page.wait_for_selector("#history >> text=portrait_genuine.png")
     watched.shot("history-kept-1440")
     page.get_by_role("button", name="JSON portrait_self_blended.png").click()
     page.wait_for_selector("#history-said .dh-json >> text=sha256")
     page.get_by_role("button", name="Delete portrait_self_blended.png").click()
+    page.wait_for_selector("#history-said >> text=Deleted.")
+    assert page.locator("#history article").count() == 1
+    page.click("#history-clear")
+    page.wait_for_selector("#history-said >> text=This deletes the one result. It can't be undone.")
+    watched.shot("history-asked-1440")
+    page.click("#history-keep")
+    page.wait_for_selector("#history-said >> text=Nothing was deleted.")
+    assert page.locator("#history article").count() == 1
+    page.click("#history-clear")
+    page.click("#history-sure")
+    page.wait_for_selector("#history-said >> text=Deleted: 1.")
     page.wait_for_selector("#history >> text=Nothing is kept")
+    assert page.locator("#history-clear").is_visible() and not page.locator("#history-sure").is_visible()
+    watched.assert_quiet()
+
+
+def test_two_files_side_by_side(browser: Browser, address: str, examples: list[Example]) -> None:
+    watched = Watched(browser, address)
+    page = watched.page
     watched.tab("Compare")
     page.locator("#compare-one input[type=file]").set_input_files(examples[2].path)
     page.locator("#compare-other input[type=file]").set_input_files(examples[3].path)

@@ -37,7 +37,8 @@ TOOLS = {"detect", "detect_batch", "report", "annotate", "model_card", "limits"}
 @pytest.fixture(scope="module")
 def address(examples: list[Example], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A page with narrow limits (0.4 MB, 6 s, 2 files) that does two analyses at a time."""
-    limits = PageLimits(max_mb=0.4, max_minutes=0.1, max_files=2, concurrency=2)
+    set_ = {"MAX_MB": "0.4", "MAX_MINUTES": "0.1", "MAX_FILES": "2", "CONCURRENCY": "2"}
+    limits = PageLimits.from_environment({f"DEEPFAKE_HF_SPACE_{name}": value for name, value in set_.items()})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
         app = build_app(Engine(limits), examples)

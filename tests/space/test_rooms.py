@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
+import re
 import threading
 import zipfile
 from collections.abc import Callable
@@ -20,7 +22,8 @@ from space import limits, tab_batch, tab_history, tab_live
 from space.batch import Row, unpack, write_rows
 from space.history import History
 from space.limits import PageLimits
-from space.live import LiveRoom, mono
+from space.live import LiveRoom, words_html
+from space.microphone import RATE, Ear
 from space.model_figures import worth
 from space.shared import Settings, Shared
 from space.uploads import Uploads
@@ -96,15 +99,18 @@ def test_a_batch_goes_on_after_a_broken_file(tmp_path: Path) -> None:
     )
     state, table, *files, workshop = steps[-1]
     assert 'data-state="done"' in state and "Fake: 1; Failed: 1; No face was found: 1" in state
-    assert table["visible"] and [(row[0], row[2]) for row in table["value"]] == [
-        ("=1+1.mp4", "0.940"), ("b.mp4", ""), ("wall.png", ""),
-    ]  # fmt: skip
-    readings = [row[1] for row in table["value"]]
-    for reading, kind, word in zip(
+    cells = re.findall(r'<td data-label="([^"]+)" data-key="([^"]*)" [^>]*>(.*?)</td>', table)
+    names, readings, scores, reasons = (
+        [(key, shown) for label, key, shown in cells if label == wanted]
+        for wanted in ("File", "Reading", "P(fake)", "Why")
+    )
+    assert names == [(name, name) for name in ("=1+1.mp4", "b.mp4", "wall.png")]
+    assert scores == [("0.94", "0.940"), ("-1", ""), ("-1", "")]
+    for (_, shown), kind, word in zip(
         readings, ("fake", "none", "none"), ("Fake", "Failed", "No face was found"), strict=True
     ):
-        assert f"dh-{kind}" in reading and f"{word}</span>" in reading
-    assert "RuntimeError" in table["value"][1][-1] and "boom" not in table["value"][1][-1]
+        assert f"dh-{kind}" in shown and f"{word}</span>" in shown
+    assert "RuntimeError" in reasons[1][1] and "boom" not in reasons[1][1]
     stored = [Path(file["value"]) for file in files]
     assert [path.name for path in stored] == ["results.csv", "results.jsonl", "results.html"]
     rows = list(csv.reader(stored[0].open(encoding="utf-8")))
@@ -152,7 +158,7 @@ def test_history_keeps_searches_and_deletes(tmp_path: Path) -> None:
     assert "holiday.mp4" in shown and "No face was found" in shown and "data:image/jpeg" in shown
     assert history.delete(first) and not history.delete(first)
     assert b"holiday" not in history.path.read_bytes()  # overwritten
-    history.clear()
+    assert history.count() == 1 and history.clear() == 1 and history.clear() == history.count() == 0
     assert not history.path.exists() and "Nothing is kept" in tab_history.entries_html(history.search())
 
 
@@ -238,15 +244,50 @@ def test_the_live_tab_says_word_score_speed_and_faults() -> None:
     assert "dh-dot-fake" in plot and drawn.shape == FRAME.shape
     _, told, _ = tab_live.frame(held, FRAME, Settings(), "you")
     assert "places are taken" in told and "Traceback" not in told
-    heard, _ = tab_live.sound(held, (48_000, np.zeros((24_000, 2), np.int16)), Settings(), "me")
-    assert "sound" in heard and 'data-verdict="fake"' in heard
+    heard, _ = tab_live.sound(held, piece_of(np.zeros(24_000, np.int16), 48_000, 7), Settings(), "me")
+    assert "sound" in heard and 'data-verdict="fake"' in heard and 'data-piece="7"' in heard
 
 
-def test_sound_of_any_rate_becomes_mono_16_khz() -> None:
-    tone = (np.sin(np.arange(48_000) / 48_000 * 2 * np.pi * 440) * 32_000).astype(np.int16)
-    sound = mono(np.stack([tone, tone], 1), 48_000)
-    assert sound.dtype == np.float32 and len(sound) == 16_000 and 0.9 < np.abs(sound).max() <= 1.0
-    assert mono(np.zeros(160, np.float32), 16_000).shape == (160,)
+def piece_of(samples: Any, rate: int, number: int = 0) -> dict[str, Any]:
+    return {"piece": number, "rate": rate, "pcm": base64.b64encode(samples.tobytes()).decode()}
+
+
+def test_the_first_piece_of_sound_begins_a_stream_and_no_sound_is_told() -> None:
+    held, _ = room()
+    half = np.full(8_000, 3_000, np.int16)
+    for number in (0, 1, 0):
+        tab_live.sound(held, piece_of(half, RATE, number), Settings(), "me")
+    assert held.push_sound("me", RATE, half, "fpr1")[0] is not None and len(held) == 1
+    assert held.push_sound("me", RATE, half, "fpr1")[1].heard_s == pytest.approx(1.5)
+    long = piece_of(np.zeros(41 * RATE, np.int16), RATE, 3)
+    for wrong in ({}, {"piece": 1, "rate": 16_000, "pcm": "?"}, {"rate": 7, "pcm": ""}, {"rate": RATE, "pcm": "AA=="}):
+        told, plot = tab_live.sound(held, wrong, Settings(), "me")
+        assert "the page sent what is no sound" in told and plot == ""
+    told, _ = tab_live.sound(held, long, Settings(), "me")
+    assert "longer than 40 s" in told and 'data-piece="3"' in told
+
+
+def test_before_the_first_reading_the_page_says_how_long_it_takes() -> None:
+    held, _ = room()
+    _, session = held.push_sound("me", RATE, np.zeros(RATE, np.int16), "fpr1")
+    words = words_html(session, abstention())
+    assert "Listening; a first reading takes 3.8 s, 1.0 s were heard." in words and "P(fake)" not in words
+    session.heard_s = 5.0
+    assert "no face was found" in words_html(session, abstention())
+
+
+@pytest.mark.parametrize("rate", [48_000, 44_100, 16_000, 8_000])
+def test_sound_of_any_rate_has_no_seams_between_its_pieces(rate: int) -> None:
+    tone = np.rint(np.sin(np.arange(2 * rate) / rate * 2 * np.pi * 440) * 32_000).astype(np.int16)
+    ear, step = Ear(), rate // 7
+    heard = np.concatenate([ear.hear(tone[at : at + step], rate) for at in range(0, len(tone), step)])
+    assert heard.dtype == np.float32 and len(heard) == pytest.approx(2 * RATE, abs=0.01 * RATE)
+    middle = heard[RATE // 2 : RATE + RATE // 2]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle)))) ** 2
+    outside = spectrum.copy()
+    outside[440 - 4 : 440 + 5] = 0
+    assert np.argmax(spectrum) == 440 and outside.sum() / spectrum.sum() < 1e-5
+    assert np.abs(middle).max() == pytest.approx(32_000 / 32_768, abs=0.02)
 
 
 def test_errors_of_a_live_session_are_ours() -> None:

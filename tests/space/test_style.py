@@ -54,7 +54,8 @@ def test_text_can_be_read(dark: bool) -> None:
     pairs += [("fig-line0", "body_background_fill")] if dark else []  # the chosen tab
     for state in ("", "_hover"):
         pairs += [
-            (f"button_{kind}_text_color", f"button_{kind}_background_fill{state}") for kind in ("primary", "secondary")
+            (f"button_{kind}_text_color", f"button_{kind}_background_fill{state}")
+            for kind in ("primary", "secondary", "cancel")
         ]
     weak = {pair: round(contrast(known[pair[0]], known[pair[1]]), 2) for pair in pairs}
     assert {pair: ratio for pair, ratio in weak.items() if ratio < 4.5} == {}
