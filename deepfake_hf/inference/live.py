@@ -7,6 +7,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfake_hf.inference.assemble import MIN_TRACK_FACES
 from deepfake_hf.inference.conclude import Concluder, Observation
 from deepfake_hf.inference.faces_pass import TrackTally
 from deepfake_hf.inference.session import LiveSession
@@ -92,8 +93,9 @@ class LiveWatch:
         late = [window.logit_fake for window in windows if window.start_s >= pts_s - RUNNING_S]
         if late and len(late) < LEAST:
             late = [window.logit_fake for window in windows if window.start_s >= pts_s - SLOW_S][-LEAST:]
-        if not late:
-            why = tally.last_reason if tally and tally.last_reason else "not scored yet"
+        if len(late) < MIN_TRACK_FACES:
+            why = "" if late or not tally else tally.last_reason
+            why = why or f"scored {len(late)} times of {MIN_TRACK_FACES} that a reading needs"
             return SeenFace(track, (left, top, right, bottom), None, None, why)
         p_fake = sigmoid(robust_mean(late))
         return SeenFace(track, (left, top, right, bottom), p_fake, decide(p_fake, self._limits))
