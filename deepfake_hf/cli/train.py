@@ -220,6 +220,37 @@ def shortcuts(
     typer.echo(f"wrote {out}")
 
 
+@app.command("spliced-seconds")
+def spliced_seconds(
+    data: Annotated[Path, typer.Option(help="Genuine recordings.")] = Path("../shared/data/speech"),
+    cache: Annotated[Path, _CACHE] = Path("runs/speech_cache"),
+    bundle: Annotated[Path | None, typer.Option(help="Default: the weights in the box.")] = None,
+    split: Annotated[str, typer.Option(help="Whose speakers' recordings.")] = "validation",
+    seed: Annotated[int, typer.Option(help="Of places and draws.")] = 21,
+) -> None:
+    """Put a second of copy-synthesis into genuine recordings and say how often it is found; JSON on the output."""
+    import numpy as np
+
+    from deepfake_hf.detector import Detector
+    from deepfake_hf.errors import UsageError
+    from deepfake_hf.evaluation.spliced_seconds import check_spliced_seconds
+    from deepfake_hf.media import read_audio
+    from deepfake_hf.training.speech_data import read_clips
+
+    with plain_errors():
+        detector = Detector.from_pretrained(bundle)
+        held = detector.bundle.calibrations.get("speech")
+        if detector.speech_branch is None or held is None or held.stretches is None:
+            raise UsageError("spliced-seconds", "this bundle looks for no seconds that stand out", "take another")
+        rate = detector.speech_branch.sampling_rate
+        names = sorted({c.path for c in read_clips(cache) if c.source == "librispeech" and c.split == split})
+        sounds = [np.concatenate([block.waveform for block in read_audio(data / name, rate)]) for name in names]
+        found = check_spliced_seconds(
+            detector.speech_branch, held.stretches, sounds, seed=seed, tell=lambda line: typer.echo(line, err=True)
+        )
+    typer.echo(json.dumps(found, indent=1))
+
+
 @app.command()
 def unseen(
     models: Annotated[list[Path], typer.Argument(help="Folders of frame models.")],

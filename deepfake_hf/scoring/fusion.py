@@ -12,7 +12,8 @@ from deepfake_hf.scoring.decision import BranchCalibration
 RULE = (
     "Every person's face (robust mean of its frames), all faces together, and the sound each have a voice. The voice "
     "that is rarest for genuine media decides, after a correction for the number of voices (Šidák), so that a longer "
-    "clip or more people do not raise the share of genuine media called fake."
+    "clip or more people do not raise the share of genuine media called fake. Suspicious stretches are shown beside "
+    "the verdict and do not change it."
 )
 UNCALIBRATED_RULE = (
     "This model was not calibrated: its P(fake) is its own, nobody has measured how often genuine media reach it, and "
