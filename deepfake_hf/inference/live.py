@@ -95,7 +95,7 @@ class LiveWatch:
             late = [window.logit_fake for window in windows if window.start_s >= pts_s - SLOW_S][-LEAST:]
         if len(late) < MIN_TRACK_FACES:
             why = "" if late or not tally else tally.last_reason
-            why = why or f"scored {len(late)} times of {MIN_TRACK_FACES} that a reading needs"
+            why = why or f"{len(late)} of the {MIN_TRACK_FACES} scores that a reading needs"
             return SeenFace(track, (left, top, right, bottom), None, None, why)
         p_fake = sigmoid(robust_mean(late))
         return SeenFace(track, (left, top, right, bottom), p_fake, decide(p_fake, self._limits))

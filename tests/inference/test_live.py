@@ -59,7 +59,11 @@ def test_faces_are_looked_for_five_times_a_second_and_tracked_between() -> None:
         [seen] = watch.push_frame(FRAME, finder.now_s)
         analysed += watch.analysed
         errors.append(abs(seen.box_xyxy[0] - (20 + 50 * finder.now_s)))
-        assert seen.track == 0 and seen.verdict is Verdict.REAL
+        assert seen.track == 0
+        if analysed < 3:
+            assert seen.verdict is None and seen.reason == f"{analysed} of the 3 scores that a reading needs"
+        else:
+            assert seen.verdict is Verdict.REAL
     assert analysed == finder.looks == 10
     assert max(errors[10:]) < 3  # the speed is known by then: boxes between go along with the face
 
