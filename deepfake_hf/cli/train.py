@@ -198,8 +198,9 @@ def results(
     from deepfake_hf.hub.card import FIGURES
     from deepfake_hf.training.results_page import write_results
 
-    detector = Detector.from_pretrained(bundle)
-    counts = write_results(detector, video, swaps, speech, cache, work, out)
+    with plain_errors():
+        detector = Detector.from_pretrained(bundle)
+        counts = write_results(detector, video, swaps, speech, cache, work, out)
     path = detector.bundle.path / FIGURES
     path.write_text(json.dumps({**json.loads(path.read_text()), "whole_media": counts}, indent=2) + "\n")
 

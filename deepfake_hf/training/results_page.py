@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deepfake_hf.detector import Detector
+from deepfake_hf.errors import DataError
 from deepfake_hf.evaluation.whole_media import (
     SETS_HEAD,
     auc_line,
@@ -39,14 +40,20 @@ def write_results(
 
     Returns:
         The verdicts on each set in words, for the card.
+
+    Raises:
+        DataError: A folder holds no clips.
     """
     work.mkdir(parents=True, exist_ok=True)
 
     def run(paths: Sequence[Path]) -> list[DetectionResult]:
         return list(detector.detect_many(sorted(paths)))
 
-    talking, grid = run(list((video / "talking").glob("*.mp4"))), run(list((video / "grid").glob("*.mp4")))
-    swapped = run(list(swaps.glob("*.mp4")))
+    folders = (video / "talking", video / "grid", swaps)
+    for folder in folders:
+        if not any(folder.glob("*.mp4")):
+            raise DataError(f"no clips in {folder}", "it holds no .mp4 file", "name the folder of the clips")
+    talking, grid, swapped = (run(list(folder.glob("*.mp4"))) for folder in folders)
     held = sorted({clip.path for clip in read_clips(cache) if clip.split == "validation"})
     recordings = [speech / path for path in held if path.startswith("librispeech")]
     spoken = run(recordings)
