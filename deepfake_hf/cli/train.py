@@ -186,7 +186,7 @@ def card(
 @app.command()
 def results(
     video: Annotated[Path, typer.Option(help="Folder with talking/ and grid/.")] = Path("../shared/data/video"),
-    swaps: Annotated[Path, typer.Option(help="Fakes of deepfake-hf synth swap.")] = Path("runs/swaps/fakes"),
+    swaps: Annotated[Path, typer.Option(help="Fakes of deepfake-hf synth swap.")] = Path("runs/swaps"),
     speech: Annotated[Path, typer.Option(help="Genuine recordings.")] = Path("../shared/data/speech"),
     cache: Annotated[Path, typer.Option(help="The twin cache.")] = Path("runs/speech_cache"),
     work: Annotated[Path, typer.Option(help="Scratch.")] = Path("runs/results"),
