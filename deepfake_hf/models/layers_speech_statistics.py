@@ -138,7 +138,7 @@ def _pooled(x: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
 
 def _spread(x: torch.Tensor, keep: torch.Tensor) -> Pair:
     """Mean and deviation over the frames kept, as of :func:`_pooled`."""
-    about = x.mean(1, keepdim=True)
+    about = _pooled(x, keep).mean(1, keepdim=True)  # near all means: little is lost in the squares' difference
     mean = _pooled(x - about, keep)
     variance = _pooled((x - about).square(), keep) - mean.square()
     return mean + about * (keep.sum(2, keepdim=True) > 0), torch.sqrt(variance.clamp_min(0) + 1e-8)
