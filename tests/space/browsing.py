@@ -50,9 +50,6 @@ class Watched:
         self.page.wait_for_selector("#analyse")
 
     def upload(self, path: Path) -> None:
-        held = self.page.locator("#file .label-clear-button")
-        if held.count():  # a file that lies there leaves no place for another
-            held.click()
         self.page.locator("#file input[type=file]").set_input_files(path)
         self.page.wait_for_selector("#player .dh-preview, #player .dh-small")
 
