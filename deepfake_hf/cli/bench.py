@@ -23,8 +23,11 @@ def bench(
     rounds: Annotated[int | None, typer.Option(help="How often each contestant runs, in turn.", min=1)] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, …")] = "cpu",
     markdown: Annotated[
-        Path | None,
-        typer.Option(help="Also put the table into this page, between <!-- bench --> and <!-- /bench -->."),
+        list[Path] | None,
+        typer.Option(
+            help="Also put the tables into this page, between <!-- bench --> and <!-- /bench -->, and the "
+            "targets alone between <!-- targets --> and <!-- /targets -->; may be repeated."
+        ),
     ] = None,
     check: Annotated[
         Path | None,
@@ -44,16 +47,23 @@ def bench(
         if check is not None or check_fake is not None:
             _check(out, check, check_fake, every, device)
             return
-        _measure(out, quick, tuple(only or ()), rounds or (2 if quick else 3), device, markdown)
+        _measure(out, quick, tuple(only or ()), rounds or (2 if quick else 3), device, markdown or [])
 
 
-def _measure(out: Path, quick: bool, only: tuple[str, ...], rounds: int, device: str, page: Path | None) -> None:
-    if page is not None:
-        _insert(page, "", dry=True)
+def _measure(out: Path, quick: bool, only: tuple[str, ...], rounds: int, device: str, pages: list[Path]) -> None:
+    from deepfake_hf.errors import UsageError
     from deepfake_hf.evaluation import bench_record
     from deepfake_hf.evaluation.bench_figure import write_figure
     from deepfake_hf.evaluation.bench_inputs import Inputs
     from deepfake_hf.evaluation.bench_run import Plan, run
+
+    for page in pages:
+        if not page.is_file() or not bench_record.has_place(page.read_text(encoding="utf-8")):
+            raise UsageError(
+                f"{page}",
+                "it has no place for the table",
+                "put <!-- bench --> and <!-- /bench --> into it, a line each",
+            )
 
     def tell(what: str, left_s: float) -> None:
         typer.echo(f"{what}; about {max(left_s, 0) / 60:.1f} min left", err=True)
@@ -66,26 +76,12 @@ def _measure(out: Path, quick: bool, only: tuple[str, ...], rounds: int, device:
     }  # fmt: skip
     found = bench_record.record(rows, inputs.detector.bundle, device, settings, time.perf_counter() - started)
     (out / "bench.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    table = bench_record.markdown(found)
-    (out / "bench.md").write_text(table, encoding="utf-8")
+    (out / "bench.md").write_text(bench_record.markdown(found), encoding="utf-8")
     write_figure(out / "bench.png", found)
-    if page is not None:
-        _insert(page, table)
+    for page in pages:
+        page.write_text(bench_record.fill(page.read_text(encoding="utf-8"), found), encoding="utf-8")
     _print(found)
     typer.echo(f"{out / 'bench.json'}, bench.md and bench.png in {found['seconds'] / 60:.1f} minutes")
-
-
-def _insert(page: Path, table: str, dry: bool = False) -> None:
-    from deepfake_hf.errors import UsageError
-    from deepfake_hf.evaluation.bench_record import insert
-
-    made = insert(page.read_text(encoding="utf-8"), table) if page.is_file() else None
-    if made is None:
-        raise UsageError(
-            f"{page}", "it has no place for the table", "put <!-- bench --> and <!-- /bench --> into it, a line each"
-        )
-    if not dry:
-        page.write_text(made, encoding="utf-8")
 
 
 def _print(found: dict[str, Any]) -> None:

@@ -135,8 +135,9 @@ def _entry(name: str, truth: str, result: DetectionResult, broad: str, narrow: s
 
 _INTRO: Final = """# Gallery
 
-Reports on six media of this project's own material (scikit-image's portrait of Eileen Collins, NASA, public domain; the
-speech sample of useful-moonshine-onnx, MIT), made and photographed by
+Reports on six media of this project's own material (scikit-image's portrait of Eileen Collins, NASA, and matplotlib's
+of Grace Hopper, U.S. Navy, both in the public domain; the speech sample of useful-moonshine-onnx, MIT), made and
+photographed by
 
 ```
 deepfake-hf gallery docs/gallery

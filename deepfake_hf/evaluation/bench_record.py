@@ -20,6 +20,8 @@ TARGETS: Final = (
     ("whole", "times faster than naive, EfficientNet-B4 1080p", ">=", 8.0, "x"),
     ("whole", "times real time 1080p", ">", 1.0, "x"),
     ("whole", "times real time, sound", ">=", 30.0, "x"),
+    ("runtimes", "face, onnx fp32", "<=", 12.0, "ms a face"),
+    ("runtimes", "speech with gate and overlap, torch fp32", "<=", 30.0, "ms a second"),
     ("memory", "60 min to 10 s", "<=", 1.3, "x"),
     ("memory", "60 min", "<", 1500.0, "MB"),
     ("start", "import deepfake_hf", "<", 0.2, "s"),
@@ -103,19 +105,21 @@ def caption(found: dict[str, Any]) -> str:
     )
 
 
+def headline(found: dict[str, Any]) -> str:
+    """What made it and each target that it answers, as Markdown."""
+    lines = [f"Made by `deepfake-hf bench`: {caption(found)}. Medians of {found['settings']['rounds']} rounds in turn."]
+    if found["targets"]:
+        lines += ["", "| target | limit | measured | |", "|---|---|---|---|"]
+    for row in found["targets"]:
+        sign, unit = {">=": "≥", "<=": "≤"}.get(row["sign"], row["sign"]), _unit(row["unit"])
+        held = "met" if row["met"] else "missed"
+        lines.append(f"| {_name(row)} | {sign} {row['limit']:g}{unit} | {number(row['median'])}{unit} | {held} |")
+    return "\n".join(lines) + "\n"
+
+
 def markdown(found: dict[str, Any]) -> str:
     """The record as Markdown: targets first, then every row that was measured, then what was not and why."""
-    lines = [
-        f"Made by `deepfake-hf bench`: {caption(found)}. Medians of {found['settings']['rounds']} rounds in turn.",
-        "",
-    ]
-    if found["targets"]:
-        lines += ["| target | limit | measured | |", "|---|---|---|---|"]
-        for row in found["targets"]:
-            sign, unit = {">=": "≥", "<=": "≤"}.get(row["sign"], row["sign"]), _unit(row["unit"])
-            held = "met" if row["met"] else "missed"
-            lines.append(f"| {_name(row)} | {sign} {row['limit']:g}{unit} | {number(row['median'])}{unit} | {held} |")
-        lines.append("")
+    lines = [headline(found)]
     for group, title in _TITLES.items():
         rows = [row for row in found["rows"] if row["group"] == group and row["n"]]
         if rows:
@@ -132,12 +136,29 @@ def markdown(found: dict[str, Any]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def insert(page: str, table: str, name: str = "bench") -> str | None:
+def has_place(page: str) -> bool:
+    """Whether :func:`fill` would change a page."""
+    return any(insert(page, "", name) is not None for name in _MARKS)
+
+
+def fill(page: str, found: dict[str, Any]) -> str:
+    """A page with the record between its marks: all of it where ``<!-- bench -->`` and ``<!-- /bench -->`` stand, the
+    targets alone where ``<!-- targets -->`` and ``<!-- /targets -->`` do."""
+    for name, table in _MARKS.items():
+        filled = insert(page, table(found), name)
+        page = page if filled is None else filled
+    return page
+
+
+def insert(page: str, table: str, name: str) -> str | None:
     """A page with what stands between ``<!-- name -->`` and ``<!-- /name -->`` replaced; None where they miss."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
         return None
     return f"{page[: page.index(begin)]}{begin}\n{table.rstrip()}\n{page[page.index(end) :]}"
+
+
+_MARKS: Final = {"bench": markdown, "targets": headline}
 
 
 def _name(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The bundle's branches by runtime: torch in three kinds, onnxruntime in two, and by size of batch."""
+"""The bundle's branches by runtime, beside two published nets: torch in three kinds, onnxruntime in two; batches."""
 
 from __future__ import annotations
 
@@ -11,23 +11,32 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from deepfake_hf.errors import DeepfakeHFError
 from deepfake_hf.evaluation.bench_inputs import Inputs
-from deepfake_hf.evaluation.bench_timing import Row, alternate
+from deepfake_hf.evaluation.bench_naive import RandomScorer
+from deepfake_hf.evaluation.bench_timing import Row, alternate, ratio
 from deepfake_hf.hub.bundle import GRAPH
-from deepfake_hf.hub.onnx_files import graph_of
+from deepfake_hf.hub.graphs import source_hash
+from deepfake_hf.hub.onnx_export import export_onnx
+from deepfake_hf.hub.onnx_files import graph_of, load_branch
 from deepfake_hf.hub.onnx_int8 import MIN_CROPS, quantise_graph
 from deepfake_hf.inference.branch import FrameBranch
 from deepfake_hf.inference.face_graph import FaceGraph
 from deepfake_hf.inference.onnx_model import OnnxModel
+from deepfake_hf.inference.scorers import BATCH, CPU_FACES, in_batches
 from deepfake_hf.inference.speech_pass import WINDOW_S, SpeechPass
 from deepfake_hf.media import read_audio
+from deepfake_hf.models import PRESETS, build_model
+from deepfake_hf.types import AudioTrack
 
 _FACES: Final = 32
 _WINDOWS: Final = 8
 _CPU_BATCHES: Final = (1, 2, 4, 8, 16, 32)
 _GPU_BATCHES: Final = (16, 64, 256, 1024)
+_PUBLISHED_FACE: Final = "EfficientNet-B4 (random)"
+_PUBLISHED_SOUND: Final = "AASIST (random)"
 Contestant = Callable[[], Any]
 
 
@@ -49,6 +58,8 @@ def runtimes(inputs: Inputs, compiled: bool = True) -> list[Row]:
     for name, dtype in halves.items():
         faces[f"torch {name}"] = partial(_cast, device, dtype, inputs.face.score, crops)
         sound[f"torch {name}"] = partial(_cast, device, dtype, inputs.speech.score, windows)
+    published = RandomScorer("efficientnet_b4", device)
+    faces[f"torch fp32, {_PUBLISHED_FACE}"] = partial(_a_batch_at_a_time, published, crops)
     if compiled:
         faces["torch compiled"] = partial(_compiled_face(inputs).score, crops)
     missing: dict[str, str] = {}
@@ -65,9 +76,27 @@ def runtimes(inputs: Inputs, compiled: bool = True) -> list[Row]:
         note = "of windows that follow each other; the detector's overlap by half"
         rows += _measured("speech", "ms a second", sound, 1000 / (WINDOW_S * _WINDOWS), inputs.rounds, note)
     rows.append(Row("runtimes", "speech, onnx", "ms a second", (), "this kind of model has no export"))
-    rows += _measured("speech with gate and overlap", "ms a second", {"torch fp32": partial(_listen, inputs, samples)},
-                      1000 / (len(samples) / inputs.speech.sampling_rate), inputs.rounds)  # fmt: skip
-    return rows
+    seconds = len(samples) / inputs.speech.sampling_rate
+    heard: dict[str, Contestant] = {
+        "torch fp32": partial(_listen, inputs, samples),
+        **_aasist(samples, inputs.onnx and device.type == "cpu"),
+    }
+    rows += _measured("speech with gate and overlap", "ms a second", heard, 1000 / seconds, inputs.rounds)
+    return rows + _against_published(rows)
+
+
+def _against_published(rows: list[Row]) -> list[Row]:
+    """How many times faster than the published nets, round by round."""
+    held = {row.name: row for row in rows if row.values}
+    made = []
+    for what, published in (("face", _PUBLISHED_FACE), ("speech with gate and overlap", _PUBLISHED_SOUND)):
+        for runtime in ("torch fp32", "onnx fp32"):
+            ours = held.get(f"{what}, {runtime}") or held.get(f"{what}, torch fp32")
+            theirs = held.get(f"{what}, {runtime}, {published}")
+            if ours and theirs:
+                unit = "a face" if what == "face" else "a second of sound"
+                made.append(ratio("runtimes", f"times faster than {published}, {runtime}, {unit}", theirs, ours))
+    return made
 
 
 def batches(inputs: Inputs, sizes: tuple[int, ...] | None = None) -> list[Row]:
@@ -134,10 +163,6 @@ def _exact(inputs: Inputs, folder: Path) -> OnnxModel:
 
 
 def _int8(inputs: Inputs, folder: Path) -> OnnxModel:
-    from deepfake_hf.hub.graphs import source_hash
-    from deepfake_hf.hub.onnx_export import export_onnx
-    from deepfake_hf.hub.onnx_files import load_branch
-
     home = folder / "face"
     shutil.copytree(inputs.detector.bundle.path / "face", home)
     export_onnx(load_branch(home), home / GRAPH, source_hash(home))
@@ -145,9 +170,33 @@ def _int8(inputs: Inputs, folder: Path) -> OnnxModel:
     return OnnxModel(home / GRAPH)
 
 
-def _listen(inputs: Inputs, samples: np.ndarray[Any, np.dtype[np.float32]]) -> None:
-    from deepfake_hf.types import AudioTrack
+def _a_batch_at_a_time(scorer: RandomScorer, crops: list[NDArray[np.uint8]]) -> None:
+    """In the batches that ours takes."""
+    in_batches(crops, scorer.score, CPU_FACES if scorer.device.type == "cpu" else BATCH)
 
-    speech = SpeechPass(inputs.speech)
+
+def _aasist(samples: NDArray[np.float32], onnx: bool) -> dict[str, Contestant]:
+    """AASIST over the whole sound in its own pieces, neither gate nor overlap: for its time alone."""
+    model = build_model("aasist").eval().requires_grad_(False)
+    length = int(PRESETS["aasist"].processor["num_samples"])
+    count = max(1, round(len(samples) / length))
+    pieces = [torch.from_numpy(np.resize(samples, count * length)[place * length :][:length]) for place in range(count)]
+
+    def run(net: Any) -> None:
+        with torch.inference_mode():
+            for piece in pieces:
+                net(piece[None])
+
+    made: dict[str, Contestant] = {f"torch fp32, {_PUBLISHED_SOUND}": partial(run, model)}
+    if onnx:
+        with tempfile.TemporaryDirectory(prefix="deepfake_hf_bench_") as folder:
+            path = Path(folder) / GRAPH
+            export_onnx(model, path, "random")
+            made[f"onnx fp32, {_PUBLISHED_SOUND}"] = partial(run, OnnxModel(path))
+    return made
+
+
+def _listen(inputs: Inputs, samples: NDArray[np.float32]) -> None:
+    speech = SpeechPass(inputs.speech, with_short=True)  # as the detector
     speech.feed(AudioTrack(samples, speech.rate, 0.0))
     speech.finish()

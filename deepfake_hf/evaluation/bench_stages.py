@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepfake_hf.detector import default_rate
 from deepfake_hf.evaluation.bench_inputs import Inputs
@@ -18,7 +19,7 @@ from deepfake_hf.inference.scorers import SoundScorer
 from deepfake_hf.inference.speech_gate import SpeechGate
 from deepfake_hf.inference.speech_pass import SpeechPass
 from deepfake_hf.media import AtRate, probe, read_audio, read_frames, sha256_of
-from deepfake_hf.types import MediaKind
+from deepfake_hf.types import AudioTrack, Frame, MediaKind
 
 
 def stages(inputs: Inputs, size: str) -> list[Row]:
@@ -33,7 +34,7 @@ def stages(inputs: Inputs, size: str) -> list[Row]:
     assert scorer is not None
     blocks = list(read_audio(path, inputs.speech.sampling_rate))
     seen = _observed(inputs, frames, blocks)
-    windows = _windows(inputs, blocks)
+    asked = _asked(inputs, blocks)
 
     def track() -> None:
         tracker = FaceTracker()
@@ -59,41 +60,50 @@ def stages(inputs: Inputs, size: str) -> list[Row]:
         "classify faces": lambda: scorer.score(crops),
         "decode sound": lambda: sum(1 for _ in read_audio(path, inputs.speech.sampling_rate)),
         "speech gate": gate,
-        "classify sound": lambda: inputs.speech.score(windows),
+        "classify sound": lambda: [inputs.speech.score_along(sound, spans) for sound, spans in asked],
         "aggregate": lambda: inputs.concluder.conclude(seen, "fpr1"),
     }
     seconds = alternate(contestants, inputs.rounds)
-    note = f"{len(frames)} frames, {len(crops)} faces, {len(windows)} windows of sound"
+    num_windows = sum(len(spans) for _, spans in asked)
+    note = f"{len(frames)} frames, {len(crops)} faces, {num_windows} windows of sound, long and short"
     return [Row("stages", f"{name} {size}", "s", tuple(values), note) for name, values in seconds.items()]
 
 
-class _Silent(SoundScorer):
-    """A scorer of sound that keeps what it is given."""
+class _Recorder(SoundScorer):
+    """A scorer of sound that keeps what it is given, as calls of ``score_along``."""
 
     def __init__(self, sampling_rate: int) -> None:
         self._rate = sampling_rate
-        self.given: list[Any] = []
+        self.given: list[tuple[NDArray[np.float32], list[tuple[int, int]]]] = []
 
     @property
     def sampling_rate(self) -> int:
         return self._rate
 
-    def score(self, windows: Any) -> Any:
-        self.given += [np.asarray(window) for window in windows]
+    def score(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         return np.zeros(len(windows))
 
+    def score_along(self, sound: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        self.given.append((sound.copy(), list(spans)))
+        return np.zeros(len(spans))
 
-def _windows(inputs: Inputs, blocks: list[Any]) -> list[Any]:
-    """The windows of sound that the speech branch would score."""
-    silent = _Silent(inputs.speech.sampling_rate)
-    speech = SpeechPass(silent)
+
+def _asked(inputs: Inputs, blocks: list[AudioTrack]) -> list[tuple[NDArray[np.float32], list[tuple[int, int]]]]:
+    """What the speech branch would be asked."""
+    recorder = _Recorder(inputs.speech.sampling_rate)
+    _hear(recorder, blocks)
+    return recorder.given
+
+
+def _hear(branch: SoundScorer, blocks: list[AudioTrack]) -> SpeechPass:
+    speech = SpeechPass(branch, with_short=True)  # as the detector
     for block in blocks:
         speech.feed(block)
     speech.finish()
-    return silent.given
+    return speech
 
 
-def _observed(inputs: Inputs, frames: list[Any], blocks: list[Any]) -> Observation:
+def _observed(inputs: Inputs, frames: list[Frame], blocks: list[AudioTrack]) -> Observation:
     """All that the passes found, ready for the conclusion."""
     seen = Observation("clip", time.perf_counter(), MediaKind.VIDEO, duration_s=inputs.clip_s)
     seen.step_s = 1.0 / default_rate(inputs.clip_s)
@@ -101,8 +111,5 @@ def _observed(inputs: Inputs, frames: list[Any], blocks: list[Any]) -> Observati
     for frame in frames:
         seen.faces.feed(frame)
     seen.faces.finish()
-    seen.speech = SpeechPass(inputs.speech)
-    for block in blocks:
-        seen.speech.feed(block)
-    seen.speech.finish()
+    seen.speech = _hear(inputs.speech, blocks)
     return seen

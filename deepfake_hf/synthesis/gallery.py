@@ -1,4 +1,4 @@
-"""The gallery's media: six cases that show what a report looks like, made of the project's own portrait and speech."""
+"""The gallery's media: six cases that show what a report looks like, made of two portraits and a piece of speech."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfake_hf.synthesis.admiral import LANDMARKS_XY as ADMIRAL_XY
+from deepfake_hf.synthesis.admiral import admiral_rgb
 from deepfake_hf.synthesis.astronaut import LANDMARKS_XY, astronaut_rgb
 from deepfake_hf.synthesis.examples import SPEECH_RATE, speech_pair
 from deepfake_hf.synthesis.face_swap import swap_face
@@ -29,22 +32,18 @@ _SPLICE_S: Final = 1.0
 _FADE_S: Final = 0.02
 _SEED: Final = 4
 _ONE: Final = VirtualCamera(size_wh=(400, 480), aim_xy=(240.0, 256.0), zoom=(0.97, 1.0), pan_px=8.0, seed=_SEED)
-_PAIR: Final = VirtualCamera(size_wh=(320, 320), aim_xy=(225.0, 150.0), zoom=(0.97, 1.0), pan_px=6.0, seed=_SEED)
+_LEFT: Final = VirtualCamera(size_wh=(320, 320), aim_xy=(225.0, 150.0), zoom=(0.97, 1.0), pan_px=6.0, seed=_SEED)
+_RIGHT: Final = replace(_LEFT, aim_xy=(200.0, 185.0), seed=_SEED + 1)
+_REDUCED: Final = 0.75
 _OPEN_PX: Final = 6.0  # of the portrait: how far the loudest sound drops the lower lip
 _LOWER_LIP: Final = (55, 56, 57, 58, 59, 65, 66, 67)
-# iBUG points after left and right are exchanged: jaw, brows, nose, eyes, mouth.
-_MIRRORED: Final = (
-    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46, 39, 38, 37, 36,
-    41, 40, *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65,
-)  # fmt: skip
 
 
 def second_person() -> tuple[Rgb, Points]:
-    """The portrait turned round and in warmer, darker light, uint8 (512, 512, 3), and its landmarks (68, 2)."""
-    turned = astronaut_rgb()[:, ::-1].astype(np.float64) / 255
-    rgb = np.rint(255 * turned ** np.array([1.1, 1.25, 1.4])).astype(np.uint8)
-    points = LANDMARKS_XY[list(_MIRRORED)] * [-1, 1] + [rgb.shape[1] - 1, 0]
-    return rgb, points.astype(np.float32)
+    """The admiral's portrait, reduced until her face is about as large as the astronaut's, uint8 (450, 384, 3), and its
+    landmarks (68, 2)."""
+    rgb = cv2.resize(admiral_rgb(), None, fx=_REDUCED, fy=_REDUCED, interpolation=cv2.INTER_AREA)
+    return np.asarray(rgb, np.uint8), ADMIRAL_XY * np.float32(_REDUCED)
 
 
 def make_gallery_media(folder: str | os.PathLike[str]) -> list[tuple[Path, str]]:
@@ -64,7 +63,7 @@ def make_gallery_media(folder: str | os.PathLike[str]) -> list[tuple[Path, str]]
     write_video(real, film(portrait, _ONE), _ONE.fps)
     fake, _ = swap_face(portrait, LANDMARKS_XY, other, other_points)
     write_video(swapped, film(fake, _ONE), _ONE.fps)
-    write_video(pair, _two_people(portrait, other, other_points), _PAIR.fps)
+    write_video(pair, _two_people(portrait, other, other_points), _LEFT.fps)
     begin, end = choose_stretch(speech, SPEECH_RATE, _SPLICE_S, np.random.default_rng(_SEED))
     joined = splice(speech, copy[begin:end], begin, SPEECH_RATE, _FADE_S, alike=True)
     codec: AudioCodec = "wav"
@@ -76,8 +75,8 @@ def make_gallery_media(folder: str | os.PathLike[str]) -> list[tuple[Path, str]]
     write_video(again, halves, _ONE.fps, crf=36)
     return [
         (real, "A genuine portrait, filmed by a virtual camera; nothing was changed."),
-        (swapped, "The same shot with another face on it: a landmark swap, coloured and blended in."),
-        (pair, f"Two people; the one on the right is swapped from {SWAP_S[0]:g} to {SWAP_S[1]:g} s."),
+        (swapped, "The same shot with another woman's face on it: a landmark swap, coloured and blended in."),
+        (pair, f"Two people; the face on the right is the left one's from {SWAP_S[0]:g} to {SWAP_S[1]:g} s."),
         (spliced, f"Genuine speech; a vocoder's copy stands in from {begin / SPEECH_RATE:.1f} to "
                   f"{end / SPEECH_RATE:.1f} s."),
         (shifted, f"The portrait's mouth moves with the loudness of speech whose sound comes {SHIFT_S:g} s late."),
@@ -87,8 +86,7 @@ def make_gallery_media(folder: str | os.PathLike[str]) -> list[tuple[Path, str]]
 
 def _two_people(portrait: Rgb, other: Rgb, other_points: Points) -> Iterator[Frame]:
     fake, _ = swap_face(other, other_points, portrait, LANDMARKS_XY)
-    turned = replace(_PAIR, aim_xy=(other.shape[1] - 1 - 225.0, 150.0), seed=_SEED + 1)
-    takes = film(portrait, _PAIR), film(other, turned), film(fake, turned)
+    takes = film(portrait, _LEFT), film(other, _RIGHT), film(fake, _RIGHT)
     for index, ((left, pts_s), (right, _), (swapped, _)) in enumerate(zip(*takes, strict=True)):
         shown = swapped if SWAP_S[0] <= pts_s < SWAP_S[1] else right
         yield Frame(np.hstack((left, shown)), pts_s, index)

@@ -142,11 +142,19 @@ def test_the_table_says_what_was_measured_and_what_was_not() -> None:
 
 def test_a_page_takes_the_table_between_its_marks() -> None:
     page = "before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n"
-    made = bench_record.insert(page, "new\n")
+    made = bench_record.insert(page, "new\n", "bench")
     assert made == "before\n<!-- bench -->\nnew\n<!-- /bench -->\nafter\n"
-    assert bench_record.insert(made, "new\n") == made
-    assert bench_record.insert("no marks", "new") is None
-    assert bench_record.insert("<!-- /bench --><!-- bench -->", "new") is None
+    assert bench_record.insert(made, "new\n", "bench") == made
+    assert bench_record.insert("no marks", "new", "bench") is None
+    assert bench_record.insert("<!-- /bench --><!-- bench -->", "new", "bench") is None
+
+
+def test_a_page_may_ask_for_the_targets_alone() -> None:
+    short = bench_record.fill("a\n<!-- targets -->\n<!-- /targets -->\nb", a_record())
+    assert "| import deepfake_hf | < 0.2 s | 0.35 s | missed |" in short and "| End to end |" not in short
+    assert "| End to end |" in bench_record.fill("<!-- bench -->\n<!-- /bench -->", a_record())
+    assert bench_record.has_place(short) and not bench_record.has_place("no marks")
+    assert bench_record.fill("no marks", a_record()) == "no marks"
 
 
 def test_the_picture_has_a_panel_for_each_part(tmp_path: Path) -> None:
@@ -200,7 +208,7 @@ def test_a_tiny_run_is_faster_than_the_naive_pipeline(inputs: Inputs) -> None:
 @pytest.mark.bench
 def test_stages_add_up(inputs: Inputs) -> None:
     rows = {row.name.rsplit(" ", 1)[0]: row for row in stages(inputs, "360p")}
-    assert rows["detect"].note == "8 frames, 8 faces, 1 windows of sound"
+    assert rows["detect"].note == "8 frames, 8 faces, 4 windows of sound, long and short"
     assert all(row.median is not None and row.median > 0 for row in rows.values())
     aggregate, faces = rows["aggregate"].median, rows["classify faces"].median
     assert aggregate is not None and faces is not None and aggregate < faces

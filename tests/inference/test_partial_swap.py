@@ -42,13 +42,13 @@ class TintBranch:
 
 
 def clip(path: Path) -> None:
-    """The second person is the portrait turned round; on the right hand the first one's face is put, tinted blue."""
-    one, (other, turned) = astronaut_rgb(), second_person()
+    """On the right hand, for two seconds, the first person's face is put, tinted blue."""
+    one, (other, points) = astronaut_rgb(), second_person()
     tinted = np.ascontiguousarray(one[..., ::-1])
-    swapped, _ = swap_face(other, turned, tinted, LANDMARKS_XY, colour=0.0)
+    swapped, _ = swap_face(other, points, tinted, LANDMARKS_XY, colour=0.0)
 
     def frames() -> Iterator[Frame]:
-        camera = VirtualCamera(**{**vars(CAMERA), "aim_xy": (511 - 225.0, 130.0), "seed": 5})
+        camera = VirtualCamera(**{**vars(CAMERA), "aim_xy": (200.0, 180.0), "seed": 5})
         takes = film(one, CAMERA), film(other, camera), film(swapped, camera)
         for index, ((left, pts_s), (right, _), (fake, _)) in enumerate(zip(*takes, strict=True)):
             shown = fake if BEGIN_S <= pts_s < END_S else right

@@ -15,9 +15,10 @@ def test_the_second_person_is_found_where_its_landmarks_are() -> None:
     [face] = load_face_detector().detect(rgb)[:1]
     assert face.landmarks5_xy is not None
     own = np.stack([points[36:42].mean(0), points[42:48].mean(0), points[30], points[48], points[54]])
-    assert np.abs(own - face.landmarks5_xy).max() < 8  # px; in the viewer's order, left first
+    # in the viewer's order, left first; through glasses the detector puts the eyes a little low
+    assert np.abs(own - face.landmarks5_xy).max() < 0.08 * np.ptp(points[:17, 0])
     assert points[0, 0] < points[16, 0] and points[60, 0] < points[64, 0] and points[67, 0] < points[65, 0]
-    assert np.abs(rgb.astype(int) - astronaut_rgb()[:, ::-1]).mean() > 5
+    assert np.ptp(points[:17, 0]) < 1.5 * np.ptp(LANDMARKS_XY[:17, 0])  # faces of about one size
 
 
 def test_an_open_mouth_changes_the_mouth_alone() -> None:
