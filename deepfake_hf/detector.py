@@ -32,6 +32,7 @@ from deepfake_hf.media import (
     Sampling,
     Uniform,
     probe,
+    read_ahead,
     read_audio,
     read_frames,
     read_image,
@@ -330,7 +331,7 @@ class Detector:
         faces = FacesPass(self.face_detector, self.face_branch, step_s, detect_every=every)
         reader = read_frames(path, sampling, limits=self.limits, info=info)
         whole_s = info.duration_s or 0.0
-        for frame in reader:
+        for frame in read_ahead(reader):
             faces.feed(frame)
             report(min(0.7, 0.7 * frame.pts_s / whole_s) if whole_s else 0.3, f"faces, {frame.pts_s:.0f} s")
         faces.flush()

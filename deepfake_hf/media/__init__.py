@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deepfake_hf.media.ahead import read_ahead
 from deepfake_hf.media.frames import FrameReader, read_frames
 from deepfake_hf.media.hashing import sha256_of
 from deepfake_hf.media.limits import Limits
@@ -29,6 +30,7 @@ __all__ = [
     "encode_audio",
     "h264_roundtrip",
     "probe",
+    "read_ahead",
     "read_audio",
     "read_frames",
     "read_image",
