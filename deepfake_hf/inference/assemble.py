@@ -10,6 +10,7 @@ from deepfake_hf.inference.faces_pass import FacesPass, TrackTally
 from deepfake_hf.inference.speech_pass import MIN_SPEECH_S, SpeechPass
 from deepfake_hf.scoring.aggregation import interval, robust_mean, suspicious_segments
 from deepfake_hf.scoring.calibration import sigmoid
+from deepfake_hf.scoring.changed_parts import changed_parts
 from deepfake_hf.scoring.decision import BranchCalibration, decide
 from deepfake_hf.scoring.fusion import Fused, Voice
 from deepfake_hf.scoring.stretches import finest, standing_out
@@ -93,6 +94,13 @@ def track_results(tracks: Sequence[TrackTally], limits: OperatingBand | None, st
             )
         )
     return tuple(results)
+
+
+def changed_part(results: Sequence[TrackResult], tracks: Sequence[TrackTally]) -> Segment | None:
+    """The likeliest of the stretches that leap out of their track; None where no face has one."""
+    windows = {track.track: track.windows for track in tracks}
+    found = [part for one in results for part in changed_parts(one.segments, windows[one.track])]
+    return max(found, key=lambda part: part.p_fake, default=None)
 
 
 def face_branch_result(

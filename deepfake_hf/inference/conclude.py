@@ -125,10 +125,12 @@ class Concluder:
             return replace(blank, branches=tuple(branches), tracks=tracks)
         fused = fuse([*face_voices, *assemble.speech_voices(seen.speech)], self.calibrations)
         limits = self.band_of(fused.voice.branch, threshold)
-        verdict = decide(fused.p_fake, limits)
+        verdict, changed = decide(fused.p_fake, limits), assemble.changed_part(tracks, tallies)
+        if changed is not None and verdict is Verdict.REAL:
+            verdict = Verdict.UNCERTAIN
         silent = [branch for branch in branches if branch.status is not Status.SCORED]
         return replace(
-            self.without_answer(seen, Status.SCORED, _reason(verdict, fused, limits, silent)),
+            self.without_answer(seen, Status.SCORED, _reason(fused, limits, changed, silent)),
             verdict=verdict,
             p_fake=fused.p_fake,
             interval=fused.interval,
@@ -146,7 +148,7 @@ class Concluder:
         return band(held.operating_points if held else None, threshold)
 
 
-def _reason(verdict: Verdict, fused: Fused, limits: OperatingBand | None, silent: list[BranchResult]) -> str:
+def _reason(fused: Fused, limits: OperatingBand | None, changed: Segment | None, silent: list[BranchResult]) -> str:
     who = "the sound" if fused.voice.name == "sound" else fused.voice.name
     chosen = f", the most suspicious of {fused.num_voices} voices" if fused.num_voices > 1 else ""
     if limits is None:
@@ -158,6 +160,12 @@ def _reason(verdict: Verdict, fused: Fused, limits: OperatingBand | None, silent
             Verdict.UNCERTAIN: (
                 f"lies between the limits {limits.real_below:.3f} (real) and {limits.fake_at:.3f} (fake)"
             ),
-        }[verdict]
+        }[decide(fused.p_fake, limits)]
+    part = ""
+    if changed is not None:
+        part = (
+            f"; but face {changed.track} leaps to P(fake) {changed.p_fake:.3f} from {changed.start_s:.1f} to "
+            f"{changed.end_s:.1f} s: a part may have been changed"
+        )
     unheard = "".join(f"; {branch.branch} not scored: {branch.reason}" for branch in silent)
-    return f"{who}{chosen}: P(fake) {fused.p_fake:.3f} {where}{unheard}"
+    return f"{who}{chosen}: P(fake) {fused.p_fake:.3f} {where}{part}{unheard}"

@@ -13,7 +13,8 @@ RULE = (
     "Every person's face (robust mean of its frames), all faces together, and the sound each have a voice. The voice "
     "that is rarest for genuine media decides, after a correction for the number of voices (Šidák), so that a longer "
     "clip or more people do not raise the share of genuine media called fake. Suspicious stretches are shown beside "
-    "the verdict and do not change it."
+    "the verdict and do not change it, but for one thing: where a face's scores leap up for 0.7 s or more, a part "
+    "may have been changed, and nothing is called real: it is uncertain then."
 )
 UNCALIBRATED_RULE = (
     "This model was not calibrated: its P(fake) is its own, nobody has measured how often genuine media reach it, and "

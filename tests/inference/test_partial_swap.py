@@ -22,7 +22,7 @@ from deepfake_hf.synthesis.astronaut import LANDMARKS_XY, astronaut_rgb
 from deepfake_hf.synthesis.face_swap import swap_face
 from deepfake_hf.synthesis.gallery import second_person
 from deepfake_hf.synthesis.virtual_camera import VirtualCamera, film
-from deepfake_hf.types import DetectionResult, Frame
+from deepfake_hf.types import DetectionResult, Frame, Verdict
 from tests.tiny_bundle import write_tiny_bundle
 
 BEGIN_S, END_S = 2.0, 4.0
@@ -30,15 +30,16 @@ CAMERA = VirtualCamera(size_wh=(256, 256), aim_xy=(225.0, 130.0), zoom=(0.97, 1.
 
 
 class TintBranch:
-    """High where the middle of the crop is blue, else between the limits of the tiny bundle, with noise."""
+    """High where the middle of the crop is blue, else at a level (0: between the limits of the tiny bundle), with
+    noise."""
 
-    def __init__(self) -> None:
-        self._rng = np.random.default_rng(0)
+    def __init__(self, level: float = 0.0) -> None:
+        self._rng, self._level = np.random.default_rng(0), level
 
     def score(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
         middles = np.stack([crop[90:140, 80:144].astype(float).mean((0, 1)) for crop in crops])  # (N, 3)
         blue = middles[:, 2] - middles[:, 0] > 0
-        return np.where(blue, 5.0, 0.0) + self._rng.normal(0, 0.3, len(crops))
+        return np.where(blue, 5.0, self._level) + self._rng.normal(0, 0.3, len(crops))
 
 
 def clip(path: Path) -> None:
@@ -58,12 +59,23 @@ def clip(path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> DetectionResult:
-    folder = tmp_path_factory.mktemp("swap")
-    clip(folder / "two.mp4")
-    detector = Detector.from_pretrained(write_tiny_bundle(folder / "tiny").path)
-    detector.face_branch, detector.speech_branch = TintBranch(), None
-    return detector.detect(folder / "two.mp4")
+def detector(tmp_path_factory: pytest.TempPathFactory) -> Detector:
+    detector = Detector.from_pretrained(write_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny").path)
+    detector.speech_branch = None
+    return detector
+
+
+@pytest.fixture(scope="module")
+def medium(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("swap") / "two.mp4"
+    clip(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def result(detector: Detector, medium: Path) -> DetectionResult:
+    detector.face_branch = TintBranch()
+    return detector.detect(medium)
 
 
 def test_the_right_person_and_the_right_two_seconds(result: DetectionResult) -> None:
@@ -73,6 +85,15 @@ def test_the_right_person_and_the_right_two_seconds(result: DetectionResult) -> 
     boxes = [window.box_xyxy for window in result.windows if window.track == best.track]
     assert all(box is not None and box[0] > 256 for box in boxes)  # the person on the right
     assert abs(best.start_s - BEGIN_S) <= 0.5 and abs(best.end_s - END_S) <= 0.5 and best.p_fake > 0.9
+
+
+def test_nothing_is_called_real_where_a_part_leaps_out(detector: Detector, medium: Path) -> None:
+    detector.face_branch = TintBranch(level=-4.0)
+    found = detector.detect(medium)
+    assert found.p_fake is not None and found.band is not None
+    assert found.p_fake < found.band.real_below and found.verdict is Verdict.UNCERTAIN
+    assert "leaps to P(fake) 0.99" in found.reason and "may have been changed" in found.reason
+    assert next(branch for branch in found.branches if branch.branch == "face").verdict is Verdict.REAL
 
 
 def test_the_other_person_is_not_flagged_for_it(result: DetectionResult) -> None:
