@@ -44,8 +44,6 @@ from deepfake_hf.types import DetectionResult, Face, Frame, MediaInfo, MediaKind
 if TYPE_CHECKING:
     import torch
 
-    from deepfake_hf.inference.landmarks import LandmarkFinder
-
 Medium = str | Path | bytes | NDArray[np.uint8] | Image.Image
 Progress = Callable[[float, str], None]
 
@@ -76,8 +74,13 @@ class Detector:
         self.runtime = self._branches.runtime
         self._concluder = Concluder(bundle.calibrations, self._branches.label)
 
-    # Whatever runs on torch is loaded when it is first needed (hub.branches): the first verdict on a picture waits for
-    # no import of torch.
+    def load(self) -> None:
+        """Load what is else loaded when it is first needed, so that a picture's verdict waits for no import of torch.
+
+        Raises:
+            BundleError: some of the weights cannot be loaded.
+        """
+        self._branches.load()
 
     @cached_property
     def face_branch(self) -> CropScorer | None:
@@ -95,10 +98,6 @@ class Detector:
         import torch
 
         return torch.device(self._branches.device)
-
-    @property
-    def _landmarks(self) -> LandmarkFinder | None:
-        return self._branches.landmarks
 
     @classmethod
     def from_pretrained(
@@ -137,7 +136,7 @@ class Detector:
             BundleError: the bundle is not there, incomplete or unsafe.
             LabelError: which output of a third-party classifier means fake is not known, or said in two ways.
             UsageError: a polarity was given for a bundle, which has its own, or the runtime can't be used.
-            MissingDependencyError: runtime ``onnx`` has to export, and onnx or onnxscript is not installed.
+            MissingDependencyError: runtime ``onnx`` has to export, and onnxscript is not installed.
         """
         faces = load_face_detector(face_detector, model_path=face_detector_path)
         folder = find_folder(bundle)
@@ -213,13 +212,14 @@ class Detector:
             BundleError: this bundle has no landmark regressor.
             MediaError: the picture can't be read.
         """
-        if self._landmarks is None:
+        finder = self._branches.landmarks
+        if finder is None:
             raise BundleError(
                 f"{self.bundle.path} finds no landmarks", "it has no regressor", "use the embedded bundle"
             )
         rgb = read_image(picture, self.limits).rgb if isinstance(picture, (str, Path)) else _as_rgb(picture)
         faces = detect_in_picture(self.face_detector, rgb)
-        return [(face, self._landmarks.find(rgb, face.box_xyxy)) for face in faces]
+        return [(face, finder.find(rgb, face.box_xyxy)) for face in faces]
 
     def stream(
         self,

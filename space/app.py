@@ -61,7 +61,7 @@ def build_app(
     limits = engine.limits
     shared = Shared(engine, history)
     room = LiveRoom(lambda: engine.load(engine.bundle), limits.live_sessions, limits.idle_seconds)
-    sweep = (_SWEEP_S, max(1, int(60 * limits.keep_minutes)))
+    sweep = (_SWEEP_S, max(1, int(limits.keep_s)))
     with gr.Blocks(title="Is this genuine?", delete_cache=sweep, analytics_enabled=False) as app:
         gr.HTML(_head(limits))
         shared.settings = gr.State(Settings())
@@ -103,7 +103,7 @@ def build_app(
 
 def launch(app: gr.Blocks, limits: PageLimits, host: str = "127.0.0.1", port: int | None = None, **options: Any) -> str:
     """Serve the page and return its address. Further options go to ``gr.Blocks.launch``."""
-    keep_emptying(app, max(1.0, 60 * limits.keep_minutes), _SWEEP_S)
+    keep_emptying(app, max(1.0, limits.keep_s), _SWEEP_S)
     _, address, shared = app.launch(
         server_name=host, server_port=port, theme=theme(), css=CSS, head=HEAD, show_error=True, quiet=True,
         allowed_paths=[str(default_folder())], max_file_size=int(limits.max_mb * 1e6), footer_links=["api", "settings"],

@@ -53,11 +53,17 @@ class Engine:
         load: Callable[[str | None], Detector] | None = None,
     ) -> None:
         self.limits, self.bundle = limits, bundle
-        self.load = load or (lambda name: Detector.from_pretrained(name, limits=limits.media()))
+        self.load = load or self._whole
         self._pools: OrderedDict[str | None, Queue[Detector | None]] = OrderedDict()
         self._guard = threading.Lock()
         self._known: dict[str | None, Detector] = {}
         self._inside = 0  # requests that have a detector or wait for one
+
+    def _whole(self, name: str | None) -> Detector:
+        """With all that it may need, so that faults show here and no visitor waits for the rest."""
+        detector = Detector.from_pretrained(name, limits=self.limits.media())
+        detector.load()
+        return detector
 
     @contextmanager
     def lent(self, bundle: str | None = None, progress: Progress | None = None) -> Iterator[Detector]:

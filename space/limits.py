@@ -57,6 +57,11 @@ class PageLimits:
             found[known.name] = value
         return cls(**found)  # type: ignore[arg-type]
 
+    @property
+    def keep_s(self) -> float:
+        """``keep_minutes`` in seconds."""
+        return 60 * self.keep_minutes
+
     def media(self) -> Limits:
         """As the decoder takes them."""
         return Limits(max_bytes=int(self.max_mb * 1e6), max_duration_s=60 * self.max_minutes)

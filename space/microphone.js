@@ -69,6 +69,7 @@ const open = async () => {
       : "No microphone can be used here. Connect one, or open the page by https or on localhost.";
     return;
   }
+  document.querySelector("#live-heard [data-piece]")?.removeAttribute("data-piece"); // of the stream before
   [number, asked, began] = [0, -1, Date.now()];
   button.setAttribute("aria-pressed", "true");
   button.textContent = "Stop";

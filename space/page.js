@@ -1,5 +1,5 @@
-// The timeline moves the player, by mouse and by keys; the player moves the timeline's cursors. Tables are sorted, pasted
-// files taken.
+// The timeline moves the player, by mouse and by keys; the player moves the timeline's cursors. Tables are sorted; files
+// that are pasted, or dropped on another, are taken.
 (() => {
   const scope = (node) => node.closest(".dh-scene") || document;
   const player = (node) => scope(node).querySelector("video.dh-preview, audio.dh-preview");
@@ -57,21 +57,36 @@
       return turn * (isNaN(a) || isNaN(b) ? a.localeCompare(b) : a - b);
     }));
   });
-  document.addEventListener("paste", (event) => {
-    const files = event.clipboardData && event.clipboardData.files;
-    const file = document.querySelector("#file");
-    if (!files || !files.length || !file || file.offsetParent === null) return;
-    const take = () => {
-      const input = file.querySelector("input[type=file]");
-      if (!input) return false;
+  // Gradio's upload hides its input while a file lies there: the next file takes that one's place.
+  const give = (box, one) => {
+    const input = box.querySelector("input[type=file]"), clear = box.querySelector("button[aria-label='Clear']");
+    if (input) {
       const carried = new DataTransfer();
-      carried.items.add(files[0]);
+      carried.items.add(one);
       input.files = carried.files;
       input.dispatchEvent(new Event("change", { bubbles: true }));
-      return true;
-    };
-    if (take()) return;
-    const clear = file.querySelector("button[aria-label='Clear'], button[aria-label='Remove']");
-    if (clear) { clear.click(); setTimeout(take, 400); }
+    } else if (clear) {
+      new MutationObserver((changes, watch) => {
+        if (!box.querySelector("input[type=file]")) return;
+        watch.disconnect();
+        give(box, one);
+      }).observe(box, { childList: true, subtree: true });
+      clear.click();
+    }
+  };
+  document.addEventListener("paste", (event) => {
+    const one = event.clipboardData?.files[0], box = document.querySelector("#file");
+    if (one && box && box.offsetParent !== null) give(box, one);
+  });
+  const filled = (event) => {
+    const box = event.target.closest?.("#file, #compare-one, #compare-other");
+    return box && !box.querySelector("input[type=file]") && event.dataTransfer.types.includes("Files") ? box : null;
+  };
+  document.addEventListener("dragover", (event) => { if (filled(event)) event.preventDefault(); });
+  document.addEventListener("drop", (event) => {
+    const box = filled(event);
+    if (!box) return;
+    event.preventDefault();
+    give(box, event.dataTransfer.files[0]);
   });
 })();

@@ -56,7 +56,7 @@ def session_of(request: gr.Request | None) -> str:
 
 def new_workshop(engine: Engine) -> gr.State:
     """A visitor's folder of written files, deleted with the session or after the page's time."""
-    return gr.State(None, time_to_live=60 * engine.limits.keep_minutes, delete_callback=close_workshop)
+    return gr.State(None, time_to_live=engine.limits.keep_s, delete_callback=close_workshop)
 
 
 def close_workshop(workshop: Workshop | None) -> None:

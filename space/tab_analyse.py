@@ -196,7 +196,7 @@ def build(shared: Shared) -> Analyse:
         with gr.Column(scale=6, min_width=300):
             plot = gr.HTML("", elem_id="timeline", elem_classes="dh-body")
     parts = gr.HTML("", elem_id="parts", elem_classes="dh-body")
-    done = gr.State(None, time_to_live=60 * shared.engine.limits.keep_minutes)
+    done = gr.State(None, time_to_live=shared.engine.limits.keep_s)
     workshop = new_workshop(shared.engine)
     outputs: list[Any] = [card, plot, parts, page, record, video, draw, done, workshop, note]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 # Before anything imports the libraries that read these at import.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -18,6 +18,9 @@ os.environ["MKL_NUM_THREADS"] = "1"
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from deepfake_hf.synthesis.examples import Example
 
 # A busy machine would fail property tests by hypothesis' 200 ms an example.
 settings.register_profile("no_clock", deadline=None)
@@ -48,6 +51,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: not item.nodeid.startswith(WHOLE_MACHINE))
+
+
+@pytest.fixture(scope="session")
+def example_files(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
+    """The demo's six files, made once for all tests that only read them."""
+    from deepfake_hf.synthesis.examples import make_examples
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEEPFAKE_HF_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return make_examples()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -122,6 +122,7 @@ def _bundle(folder: Path) -> list[tuple[str, str]]:
     from deepfake_hf.hub.canary import score_canary
 
     detector = Detector.from_pretrained(folder)
+    detector.load()
     held = detector.bundle
     size = sum(file.stat().st_size for file in held.path.rglob("*.safetensors")) / 1e6
     rows = [("weights", f"{held.label}, {size:.1f} MB, from {held.path}")]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from deepfake_hf.errors import MediaError
 from deepfake_hf.faces import FaceDetector
+from deepfake_hf.inference.branch import margins_of
 from deepfake_hf.inference.conclude import Concluder, Observation
 from deepfake_hf.inference.faces_pass import FacesPass
 from deepfake_hf.inference.scorers import CropScorer
@@ -47,7 +48,7 @@ class RandomScorer:
         pixels = self.processor(list(crops), return_tensors="pt")["pixel_values"].to(self.device)
         with torch.inference_mode():
             logits = self.model(pixels).logits
-        return np.asarray((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
+        return margins_of(logits)
 
 
 def every_frame(path: Path, limit: int | None = None) -> Iterator[Frame]:

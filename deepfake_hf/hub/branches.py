@@ -52,9 +52,14 @@ class Branches:
         ran = ", ".join(f"{branch} {graph.facts['numbers']}" for branch, graph in self._graphs.items())
         self.runtime = f"onnx ({ran})" if ran else "torch"
         self.label = f"{bundle.label} {self.runtime}" if ran else bundle.label
-        later = runtime == AUTO and bool(ran)
-        for part in ("face",) if later else ("face", "speech", "landmarks"):
-            getattr(self, part)
+        if runtime == AUTO and ran:
+            _ = self.face
+        else:
+            self.load()
+
+    def load(self) -> None:
+        """Everything. Raises: BundleError: Something cannot be loaded."""
+        _ = self.face, self.speech, self.landmarks
 
     @cached_property
     def face(self) -> CropScorer | None:

@@ -86,7 +86,7 @@ def export_onnx(model: PreTrainedModel, path: Path, source: str, weights: Path |
         random inputs of another batch and length than it was traced with.
 
     Raises:
-        MissingDependencyError: onnx or onnxscript is not installed.
+        MissingDependencyError: onnxscript is not installed.
         BundleError: The difference is above ``TOLERANCE``.
     """
     _need_onnxscript()
@@ -176,9 +176,8 @@ class _Graph(nn.Module):
 
 def _need_onnxscript() -> None:
     try:
-        import onnx  # noqa: F401
         import onnxscript  # noqa: F401
-    except ImportError as error:
+    except ImportError:
         raise MissingDependencyError(
-            "the ONNX export", f"{error.name} is not installed", "pip install onnx onnxscript, or use runtime torch"
+            "the ONNX export", "onnxscript is not installed", "pip install onnxscript, or use runtime torch"
         ) from None

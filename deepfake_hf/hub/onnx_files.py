@@ -59,7 +59,7 @@ def graph_of(folder: Path) -> OnnxModel:
 
     Raises:
         BundleError: ``model.onnx`` was made from other weights, does not fit them, or can't be loaded.
-        MissingDependencyError: An export is needed, and onnx or onnxscript is not installed.
+        MissingDependencyError: An export is needed, and onnxscript is not installed.
     """
     beside = graph_beside(folder)
     if beside is not None:
@@ -111,7 +111,7 @@ def export_source(
     Raises:
         BundleError: The source is none of these, or the graph's answers are not the model's.
         UsageError: ``out`` holds something else, or int8 is asked of something else than a bundle with a face branch.
-        MissingDependencyError: onnx or onnxscript is not installed.
+        MissingDependencyError: onnxscript is not installed.
     """
     folder = None if source in PRESETS else find_folder(source)
     is_bundle = folder is not None and (folder / MANIFEST).is_file()

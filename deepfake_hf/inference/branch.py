@@ -16,6 +16,7 @@ from transformers.utils import logging
 
 from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.inference.scorers import BATCH, CPU_FACES, CPU_WINDOWS, SoundScorer, in_batches
+from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
 from deepfake_hf.models.modeling_speech_statistics import SpeechStatisticsForAudioClassification
 from deepfake_hf.processing import FaceImageProcessor  # this name tells AutoFeatureExtractor of all of ours
@@ -33,9 +34,9 @@ def quiet_loading() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _own_margin(logits: Tensor) -> NDArray[np.float64]:
-    """(B, 2) -> float64 (B,)."""
-    return np.asarray((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
+def margins_of(logits: Tensor) -> NDArray[np.float64]:
+    """``logit_fake`` of our models' logits: (B, 2) -> float64 (B,)."""
+    return np.asarray((logits[:, FAKE] - logits[:, REAL]).double().cpu().numpy())
 
 
 class FrameBranch:
@@ -55,7 +56,7 @@ class FrameBranch:
     @torch.inference_mode()
     def _margins(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
         pixels = self.processor(crops, return_tensors="pt")["pixel_values"].to(self.device)
-        return _own_margin(self.model(pixels.contiguous(memory_format=torch.channels_last)).logits)
+        return margins_of(self.model(pixels.contiguous(memory_format=torch.channels_last)).logits)
 
 
 class SpeechBranch(SoundScorer):
@@ -85,9 +86,9 @@ class SpeechBranch(SoundScorer):
         if not isinstance(self.model, SpeechStatisticsForAudioClassification):
             return super().score_along(sound, spans)
         waveform = torch.from_numpy(np.ascontiguousarray(sound))[None].to(self.device)
-        return _own_margin(self.model.along(waveform, torch.tensor(spans, device=self.device)))
+        return margins_of(self.model.along(waveform, torch.tensor(spans, device=self.device)))
 
     @torch.inference_mode()
     def _margins(self, windows: list[NDArray[np.float32]]) -> NDArray[np.float64]:
         batch = self.extractor(windows, sampling_rate=self.sampling_rate, padding=True, return_tensors="pt")
-        return _own_margin(self.model(**batch.to(self.device)).logits)
+        return margins_of(self.model(**batch.to(self.device)).logits)

@@ -17,8 +17,8 @@ from deepfake_hf.scoring.decision import decide
 from deepfake_hf.types import DetectionResult, SeenFace
 
 RUNNING_S = 2.0  # of one face's last scores, which its reading stands on
-SLOW_S = 6.0  # where a slow machine scores fewer than LEAST of them, the last LEAST of so long: single frames waver
-LEAST = 5
+STEADY = 5  # of them, since single frames waver: where a slow machine has fewer, the last STEADY of SLOW_S are taken
+SLOW_S = 6.0
 
 
 class LiveWatch:
@@ -57,7 +57,7 @@ class LiveWatch:
 
         Returns:
             The faces of this frame, by track. Each reading runs over the last ``RUNNING_S`` seconds of that face; on a
-            machine that scores fewer than ``LEAST`` frames in them over the last ``LEAST``, of ``SLOW_S`` at most.
+            machine that scores fewer than ``STEADY`` frames in them over the last ``STEADY``, of ``SLOW_S`` at most.
 
         Raises:
             UsageError: The frame is none, or time runs backwards.
@@ -91,8 +91,8 @@ class LiveWatch:
         left, top, right, bottom = (float(value) for value in box)
         windows = tally.windows if tally else []
         late = [window.logit_fake for window in windows if window.start_s >= pts_s - RUNNING_S]
-        if late and len(late) < LEAST:
-            late = [window.logit_fake for window in windows if window.start_s >= pts_s - SLOW_S][-LEAST:]
+        if late and len(late) < STEADY:
+            late = [window.logit_fake for window in windows if window.start_s >= pts_s - SLOW_S][-STEADY:]
         if len(late) < MIN_TRACK_FACES:
             why = "" if late or not tally else tally.last_reason
             why = why or f"{len(late)} of the {MIN_TRACK_FACES} scores that a reading needs"

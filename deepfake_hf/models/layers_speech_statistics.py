@@ -106,7 +106,7 @@ class Stretches:
         step = GRID // grid  # samples to a value
         last = running.shape[-1] - 1
         places = [
-            (torch.div(edge + GRID - 1, GRID, rounding_mode="floor")).clamp(0, last)
+            torch.div(edge + GRID - 1, GRID, rounding_mode="floor").clamp(0, last)
             for edge in (self.begin, self.end - less * step)
         ]
         shape = (values.shape[0], *(1,) * (values.ndim - 2), -1)
@@ -154,7 +154,8 @@ def _moments(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 def _shape_of(x: torch.Tensor, inside: torch.Tensor, stretches: Stretches, less: int = 0) -> Pair:
-    """Skewness and kurtosis of samples in each stretch: x (B, …, L), inside float (B, …, L) -> two of (B, W, …)."""
+    """Skewness and kurtosis of samples in each stretch: x (B, …, L), inside float, L alike and the rest
+    broadcastable -> two of (B, W, …)."""
     x = x * inside
     count = stretches.sums(inside, GRID, less).clamp_min(1.0)
     square = x * x
@@ -320,7 +321,7 @@ def _envelope_shape(
     shape = [deviation / mean, skew, kurtosis, log_deviation, log_skew]
     parts = [weighted_mean(value[:, None], keep, 3) for value in shape]
     wave, weight, cut = bands[:, :, 0], inside[:, None].to(bands.dtype), _FIR_TAPS - 1
-    parts.append(_shape_of(wave, weight.expand_as(wave), stretches, cut)[0].abs())
+    parts.append(_shape_of(wave, weight, stretches, cut)[0].abs())
     steps = nn.functional.pad((wave[..., 1:] - wave[..., :-1]).abs() * weight[..., 1:], (1, 0))
     count = stretches.sums(weight, GRID, cut)  # (B, W, 1)
     moved = stretches.sums(steps, GRID, cut) / (count - 1).clamp_min(1.0)

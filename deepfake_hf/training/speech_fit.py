@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from deepfake_hf.errors import DataError
 from deepfake_hf.evaluation.metrics import auc, equal_error_rate
+from deepfake_hf.inference.branch import margins_of
 from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.models.build import build_model
 from deepfake_hf.models.modeling_speech_statistics import SpeechStatisticsForAudioClassification
@@ -162,4 +163,4 @@ def fit_each_left_out(cache_dir: str | Path, out_dir: str | Path, recipe: FitRec
 def _margins(model: SpeechStatisticsForAudioClassification, values: NDArray[np.float32]) -> NDArray[np.float64]:
     with torch.inference_mode():
         logits = model.classifier(model.sides(model.standardise(torch.from_numpy(values))))
-    return (logits[:, FAKE] - logits[:, REAL]).double().numpy()
+    return margins_of(logits)

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from deepfake_hf.data import present_rows
 from deepfake_hf.errors import DataError, UsageError
+from deepfake_hf.inference.branch import margins_of
 from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.processing import ClipVideoProcessor
 from deepfake_hf.processing.image_processing_face import normalised_crop
@@ -173,7 +174,7 @@ class ClipStage(Stage):
             del batch["labels"]
             with torch.inference_mode():
                 logits = model(**{key: value.to(model.device) for key, value in batch.items()}).logits
-            return np.asarray((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
+            return margins_of(logits)
 
         return in_chunks(len(items), 4, part)
 

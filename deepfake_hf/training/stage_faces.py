@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from deepfake_hf.labels import FAKE, REAL
+from deepfake_hf.inference.branch import margins_of
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor, normalised_crop
 from deepfake_hf.synthesis.reconstructor import built_in_reconstructors, find_reconstructor
 from deepfake_hf.training.attention_augmentation import guided_drop
@@ -224,6 +224,6 @@ def crop_margins(
         pixels = torch.stack([normalised_crop(crop(place), size, size, mean, std) for place in places])
         with torch.inference_mode():
             logits = model(pixels.to(model.device, memory_format=torch.channels_last)).logits
-        return np.asarray((logits[:, FAKE] - logits[:, REAL]).double().cpu().numpy())
+        return margins_of(logits)
 
     return in_chunks(count, _SCORED_AT_ONCE, part)

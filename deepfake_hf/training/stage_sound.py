@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from deepfake_hf.data import ManifestRow, present_rows
 from deepfake_hf.errors import DataError, UsageError
+from deepfake_hf.inference.branch import margins_of
 from deepfake_hf.media import probe, read_audio
 from deepfake_hf.models.presets import PRESETS
 from deepfake_hf.training.batches import BalancedOrder, LengthOrder
@@ -106,7 +107,7 @@ class SoundStage(Stage):
             inputs = self.extractor(waves, sampling_rate=self.rate, return_tensors="pt").to(model.device)
             with torch.inference_mode():
                 logits = model(**inputs).logits
-            return np.asarray((logits[:, 1] - logits[:, 0]).double().cpu().numpy())
+            return margins_of(logits)
 
         return in_chunks(len(items), 8, part)
 

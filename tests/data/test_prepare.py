@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import pytest
 import yaml
@@ -15,8 +16,6 @@ from deepfake_hf.data import PrepareConfig, Prepared, prepare, read_config, shar
 from deepfake_hf.errors import DataError, UsageError
 from deepfake_hf.labels import FAKE, REAL
 from tests.data.test_layouts import touch, write
-
-datasets = pytest.importorskip("datasets", reason="the train extra brings it")
 
 
 def mixture(tmp_path: Path, **config: Any) -> Prepared:

@@ -14,7 +14,7 @@ from PIL import Image
 from deepfake_hf.detector import Detector
 from deepfake_hf.errors import UsageError
 from deepfake_hf.media import AtRate, EveryNth, Uniform, read_audio, read_frames, write_video
-from deepfake_hf.synthesis.examples import Example, make_examples
+from deepfake_hf.synthesis.examples import Example
 from deepfake_hf.types import DetectionResult, Frame, MediaKind, Status, Verdict
 
 
@@ -24,9 +24,8 @@ def detector() -> Detector:
 
 
 @pytest.fixture(scope="module")
-def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Example]:
-    made = make_examples(tmp_path_factory.mktemp("examples"))
-    return {f"{example.kind.value} {example.truth}": example for example in made}
+def examples(example_files: list[Example]) -> dict[str, Example]:
+    return {f"{example.kind.value} {example.truth}": example for example in example_files}
 
 
 def same(first: DetectionResult, second: DetectionResult) -> None:

@@ -11,7 +11,7 @@ from deepfake_hf.cli.app import app
 from deepfake_hf.detector import Detector
 from deepfake_hf.errors import UsageError
 from deepfake_hf.media import Uniform
-from deepfake_hf.synthesis.examples import make_examples
+from deepfake_hf.synthesis.examples import Example
 from tests.tiny_bundle import write_tiny_bundle
 
 
@@ -22,13 +22,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-def test_the_weights_in_the_box_answer_the_same(tmp_path: Path, cache: Path) -> None:
+def test_the_weights_in_the_box_answer_the_same(cache: Path, example_files: list[Example]) -> None:
     torch_detector, onnx_detector = (
         Detector.from_pretrained(device="cpu", runtime=runtime) for runtime in ("torch", "onnx")
     )
     assert not cache.exists()  # the face's graph is in the box; statistics of speech have no export
     kinds = set()
-    for example in make_examples(tmp_path / "examples"):
+    for example in example_files:
         ours, theirs = (
             detector.detect(example.path, sampling=Uniform(6)) for detector in (torch_detector, onnx_detector)
         )
@@ -42,12 +42,12 @@ def test_the_weights_in_the_box_answer_the_same(tmp_path: Path, cache: Path) -> 
     assert theirs.branches[0].weights == f"{ours.branches[0].weights} onnx (face float32)"
 
 
-def test_the_commands(tmp_path: Path) -> None:
+def test_the_commands(tmp_path: Path, example_files: list[Example]) -> None:
     tiny, out = write_tiny_bundle(tmp_path / "tiny").path, tmp_path / "out"
     call = CliRunner().invoke
     done = call(app, ["export", "onnx", str(tiny), "-o", str(out)])
     assert done.exit_code == 0 and "speech: " in done.output and "logits differ from torch by" in done.output
-    sound = next(e.path for e in make_examples(tmp_path / "examples") if e.kind.value == "audio")
+    sound = next(e.path for e in example_files if e.kind.value == "audio")
     lines = []
     for options in (["--bundle", str(out), "--runtime", "onnx"], ["--bundle", str(tiny)]):
         jsonl = tmp_path / f"{len(lines)}.jsonl"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +12,7 @@ import torch
 from deepfake_hf.detector import Detector
 from deepfake_hf.inference import device
 from deepfake_hf.inference.threads import num_threads, set_num_threads
-from deepfake_hf.synthesis.examples import make_examples
+from deepfake_hf.synthesis.examples import Example
 
 _HEAVY = ("torch", "transformers", "timm", "scipy.signal", "sklearn", "pandas", "matplotlib", "huggingface_hub")
 _CODE = """
@@ -30,8 +29,8 @@ print(json.dumps({
 
 
 @pytest.mark.slow
-def test_pictures_and_silent_video_need_no_torch(tmp_path: Path) -> None:
-    paths = [example.path for example in make_examples(tmp_path) if example.kind.value in ("image", "video")]
+def test_pictures_and_silent_video_need_no_torch(example_files: list[Example]) -> None:
+    paths = [example.path for example in example_files if example.kind.value in ("image", "video")]
     command = [sys.executable, "-c", _CODE, " ".join(_HEAVY), *map(str, paths)]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert found["loaded"] == [] and found["runtime"] == "onnx (face float32)"

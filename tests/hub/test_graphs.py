@@ -111,6 +111,16 @@ def test_the_runtime_by_itself(made: Bundle, face: Path, tmp_path: Path) -> None
         Detector.from_pretrained(copy, device="cpu")
 
 
+def test_what_is_loaded_later_can_be_loaded_and_refused_now(made: Bundle, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(made.path, tmp_path / "copy"))
+    (copy / "speech" / WEIGHTS).write_bytes(b"none")
+    detector = Detector.from_pretrained(copy, device="cpu")
+    with pytest.raises(BundleError, match="cannot be loaded"):
+        detector.load()
+    with pytest.raises(BundleError, match="cannot be loaded"):
+        Detector.from_pretrained(copy, device="cpu", runtime="torch")
+
+
 def _cut_graph(folder: Path) -> None:
     content = (folder / GRAPH).read_bytes()
     (folder / GRAPH).write_bytes(content[: len(content) // 2])

@@ -23,8 +23,6 @@ from tests.scan.conftest import names, rows
 from tests.scan.predicting import load_nothing, noted
 from tests.tiny_bundle import write_tiny_bundle
 
-pytest.importorskip("ray")
-
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:

@@ -53,6 +53,16 @@ class Watched:
         self.page.locator("#file input[type=file]").set_input_files(path)
         self.page.wait_for_selector("#player .dh-preview, #player .dh-small")
 
+    def drop(self, path: Path, place: str = "#file") -> None:
+        """Drag a file from the desktop onto a place of the page."""
+        box = self.page.locator(place).bounding_box()
+        assert box is not None
+        middle = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        carried = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        devtools = self.context.new_cdp_session(self.page)
+        for kind in ("dragEnter", "dragOver", "drop"):
+            devtools.send("Input.dispatchDragEvent", {"type": kind, **middle, "data": carried})
+
     def analyse(self) -> None:
         self.page.click("#analyse")
         # The card's own state, and not its text: progress comes and goes in the same place.

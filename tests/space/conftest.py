@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deepfake_hf.synthesis.examples import Example, make_examples
+from deepfake_hf.synthesis.examples import Example
 from tests.space.browsing import CHROMIUM, start
 
 if TYPE_CHECKING:
@@ -17,18 +17,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def examples(made: list[Example]) -> Iterator[list[Example]]:
+def examples(example_files: list[Example]) -> Iterator[list[Example]]:
     """The project's own examples, where the page looks for them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DEEPFAKE_HF_CACHE", str(made[0].path.parents[2]))
-        yield made
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DEEPFAKE_HF_CACHE", str(tmp_path_factory.mktemp("cache")))
-        return make_examples()
+        patch.setenv("DEEPFAKE_HF_CACHE", str(example_files[0].path.parents[2]))
+        yield example_files
 
 
 @pytest.fixture(scope="module")

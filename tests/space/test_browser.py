@@ -218,13 +218,15 @@ def test_a_batch_of_five_with_one_broken(
 def test_results_are_kept_shown_and_deleted_only_when_asked(
     browser: Browser, address: str, examples: list[Example]
 ) -> None:
-    for example in (examples[2], examples[3]):
-        watched = Watched(browser, address)
-        page = watched.page
-        page.check("#keep input")
-        watched.upload(example.path)
+    watched = Watched(browser, address)
+    page = watched.page
+    page.check("#keep input")
+    for example in (examples[2], examples[3]):  # the second takes the place of the first
+        watched.drop(example.path)
+        page.wait_for_selector(f"#player img[alt='{example.path.name}']")
         watched.analyse()
         page.wait_for_selector("text=Kept in the history on this machine.")
+        assert example.path.name in page.locator("#card").inner_text()
     watched.tab("History")
     page.wait_for_selector("#history >> text=portrait_genuine.png")
     watched.shot("history-kept-1440")
@@ -251,11 +253,16 @@ def test_two_files_side_by_side(browser: Browser, address: str, examples: list[E
     watched = Watched(browser, address)
     page = watched.page
     watched.tab("Compare")
-    page.locator("#compare-one input[type=file]").set_input_files(examples[2].path)
+    page.locator("#compare-one input[type=file]").set_input_files(examples[3].path)
     page.locator("#compare-other input[type=file]").set_input_files(examples[3].path)
     page.wait_for_selector("#compare-other >> text=.png")
+    page.wait_for_selector("#compare-one >> text=.png")
+    watched.drop(examples[2].path, "#compare-one")
+    page.wait_for_selector(f"#compare-one >> text={examples[2].path.stem}")
     page.click("#compare-go")
     page.wait_for_selector("#compare-state [data-state=done]")
     assert page.locator("#compare-card-1 section, #compare-card-2 section").count() == 2
+    assert examples[2].path.name in page.locator("#compare-card-1").inner_text()
+    assert examples[3].path.name in page.locator("#compare-card-2").inner_text()
     watched.shot("compare-done-1440")
     watched.assert_quiet()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,23 @@ def write_y4m(path: Path, still: NDArray[np.uint8]) -> Path:
     return path
 
 
+@contextmanager
+def before_a_camera(playwright: Playwright, address: str, folder: Path, still: NDArray[np.uint8]) -> Iterator[Watched]:
+    """The live tab, whose camera films a portrait."""
+    started = start(
+        playwright, *_DEVICES, f"--use-file-for-fake-video-capture={write_y4m(folder / 'camera.y4m', still)}"
+    )
+    try:
+        watched = Watched(started, address)
+        watched.tab("Live")
+        watched.page.click("#camera >> text=Click to Access Webcam")
+        watched.page.click("#camera button[aria-label='start stream'], #camera button:has-text('Record')")
+        yield watched
+        watched.assert_quiet()
+    finally:
+        started.close()
+
+
 @pytest.mark.parametrize(
     ("portrait", "word", "other"), [(astronaut_rgb, "real", "fake"), (self_blended_portrait, "fake", "real")],
     ids=["genuine", "self_blended"],
@@ -76,15 +94,8 @@ def test_a_camera_turns_green_or_red(
     word: str,
     other: str,
 ) -> None:
-    started = start(
-        playwright, *_DEVICES, f"--use-file-for-fake-video-capture={write_y4m(tmp_path / 'camera.y4m', portrait())}"
-    )
-    try:
-        watched = Watched(started, address)
+    with before_a_camera(playwright, address, tmp_path, portrait()) as watched:
         page = watched.page
-        watched.tab("Live")
-        page.click("#camera >> text=Click to Access Webcam")
-        page.click("#camera button[aria-label='start stream'], #camera button:has-text('Record')")
         page.wait_for_selector("#live-words [data-state=scored]")
         assert page.evaluate(_MOVES), "the camera's picture stands still"
         # Word and box are of the same colour; the box is at most a frame behind the word.
@@ -100,29 +111,16 @@ def test_a_camera_turns_green_or_red(
         right, wrong = (page.locator(f"#live-plot .dh-dot-{kind}").count() for kind in (word, other))
         assert right > 3 * wrong
         watched.shot(f"live-{word}-1440")
-        watched.assert_quiet()
-    finally:
-        started.close()
 
 
 def test_a_camera_without_a_face_stays_grey_and_says_why(playwright: Playwright, address: str, tmp_path: Path) -> None:
     wall = np.full((512, 512, 3), 120, np.uint8)
-    started = start(
-        playwright, *_DEVICES, f"--use-file-for-fake-video-capture={write_y4m(tmp_path / 'camera.y4m', wall)}"
-    )
-    try:
-        watched = Watched(started, address)
-        watched.tab("Live")
-        watched.page.click("#camera >> text=Click to Access Webcam")
-        watched.page.click("#camera button[aria-label='start stream'], #camera button:has-text('Record')")
+    with before_a_camera(playwright, address, tmp_path, wall) as watched:
         watched.page.wait_for_selector(
             "#live-words [data-state=abstained][data-verdict=none] >> text=No face in sight."
         )
         assert "P(fake)" not in watched.page.locator("#live-words").inner_text()
         assert watched.page.locator("#live-plot .dh-dot").count() == 0
-        watched.assert_quiet()
-    finally:
-        started.close()
 
 
 @pytest.mark.parametrize(("index", "word"), [(4, "real"), (5, "fake")], ids=["genuine", "copy_synthesis"])

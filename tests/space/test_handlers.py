@@ -1,7 +1,8 @@
-"""The page's handlers, without a browser and without weights."""
+"""The page's handlers, without a browser and, but for their loading, without weights."""
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 from deepfake_hf.errors import BundleError, UsageError
+from deepfake_hf.hub.bundle import EMBEDDED
 from deepfake_hf.synthesis.examples import Example
 from deepfake_hf.types import MediaKind, Verdict
 from space import tab_analyse, tab_compare, tab_model
@@ -261,6 +263,13 @@ def test_bundles_that_were_not_used_for_long_go(monkeypatch: pytest.MonkeyPatch)
         with engine.lent(name):
             pass
     assert loaded == [None, "a/b", "c/d"]
+
+
+def test_faults_of_weights_show_when_the_page_starts(tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(EMBEDDED, tmp_path / "weights"))
+    (copy / "speech" / "model.safetensors").write_bytes(b"none")
+    with pytest.raises(BundleError, match="cannot be loaded"):
+        Engine(PageLimits(), str(copy)).warm()
 
 
 def test_a_fault_without_a_file_has_a_sentence_too() -> None:

@@ -27,7 +27,7 @@ from space import app as page
 from space.app import build_app, launch
 from space.engine import Engine
 from space.limits import PageLimits
-from space.programs import answer_schema, mcp_is_there
+from space.programs import answer_schema
 from tests.space.making import scored_picture, served
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -159,7 +159,6 @@ def test_a_typed_schema_has_no_references() -> None:
     assert "$ref" not in text and '"face_too_small"' in text
 
 
-@pytest.mark.skipif(not mcp_is_there(), reason="the package mcp is not installed")
 def test_mcp_offers_the_useful_tools_only_and_answers(address: str, examples: list[Example]) -> None:
     from mcp import ClientSession
     from mcp.client.streamable_http import streamablehttp_client
