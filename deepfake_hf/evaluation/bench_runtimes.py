@@ -35,8 +35,9 @@ _FACES: Final = 32
 _WINDOWS: Final = 8
 _CPU_BATCHES: Final = (1, 2, 4, 8, 16, 32)
 _GPU_BATCHES: Final = (16, 64, 256, 1024)
-_PUBLISHED_FACE: Final = "EfficientNet-B4 (random)"
-_PUBLISHED_SOUND: Final = "AASIST (random)"
+_B4: Final = "EfficientNet-B4 (random)"
+_AASIST: Final = "AASIST (random)"
+_HEARD: Final = "speech with gate and overlap"
 Contestant = Callable[[], Any]
 
 
@@ -59,7 +60,7 @@ def runtimes(inputs: Inputs, compiled: bool = True) -> list[Row]:
         faces[f"torch {name}"] = partial(_cast, device, dtype, inputs.face.score, crops)
         sound[f"torch {name}"] = partial(_cast, device, dtype, inputs.speech.score, windows)
     published = RandomScorer("efficientnet_b4", device)
-    faces[f"torch fp32, {_PUBLISHED_FACE}"] = partial(_a_batch_at_a_time, published, crops)
+    faces[f"{_B4}, torch fp32"] = partial(_a_batch_at_a_time, published, crops)
     if compiled:
         faces["torch compiled"] = partial(_compiled_face(inputs).score, crops)
     missing: dict[str, str] = {}
@@ -78,25 +79,26 @@ def runtimes(inputs: Inputs, compiled: bool = True) -> list[Row]:
     rows.append(Row("runtimes", "speech, onnx", "ms a second", (), "this kind of model has no export"))
     seconds = len(samples) / inputs.speech.sampling_rate
     heard: dict[str, Contestant] = {
-        "torch fp32": partial(_listen, inputs, samples),
+        f"{_HEARD}, torch fp32": partial(_listen, inputs, samples),
         **_aasist(samples, inputs.onnx and device.type == "cpu"),
     }
-    rows += _measured("speech with gate and overlap", "ms a second", heard, 1000 / seconds, inputs.rounds)
+    rows += _measured("", "ms a second", heard, 1000 / seconds, inputs.rounds)
     return rows + _against_published(rows)
 
 
 def _against_published(rows: list[Row]) -> list[Row]:
     """How many times faster than the published nets, round by round."""
     held = {row.name: row for row in rows if row.values}
-    made = []
-    for what, published in (("face", _PUBLISHED_FACE), ("speech with gate and overlap", _PUBLISHED_SOUND)):
-        for runtime in ("torch fp32", "onnx fp32"):
-            ours = held.get(f"{what}, {runtime}") or held.get(f"{what}, torch fp32")
-            theirs = held.get(f"{what}, {runtime}, {published}")
-            if ours and theirs:
-                unit = "a face" if what == "face" else "a second of sound"
-                made.append(ratio("runtimes", f"times faster than {published}, {runtime}, {unit}", theirs, ours))
-    return made
+    pairs = (
+        ("a face", "face, torch fp32", f"face, {_B4}, torch fp32"),
+        ("a second of sound", f"{_HEARD}, torch fp32", f"{_AASIST}, torch fp32"),
+        ("a second of sound", f"{_HEARD}, torch fp32", f"{_AASIST}, onnx fp32"),
+    )
+    return [
+        ratio("runtimes", f"times faster than {theirs.removeprefix('face, ')}, {what}", held[theirs], held[ours])
+        for what, ours, theirs in pairs
+        if ours in held and theirs in held
+    ]
 
 
 def batches(inputs: Inputs, sizes: tuple[int, ...] | None = None) -> list[Row]:
@@ -131,7 +133,8 @@ def batches(inputs: Inputs, sizes: tuple[int, ...] | None = None) -> list[Row]:
 def _measured(
     what: str, unit: str, contestants: dict[str, Contestant], factor: float, rounds: int, note: str = ""
 ) -> list[Row]:
-    """Those that run, in turn; the others with their reason."""
+    """Those that run, in turn; the others with their reason. Rows are named ``what, contestant``."""
+    before = f"{what}, " if what else ""
     broken: dict[str, str] = {}
     for name, run in list(contestants.items()):
         try:
@@ -141,10 +144,10 @@ def _measured(
             del contestants[name]
     seconds = alternate(contestants, rounds, warm_up=False)
     rows = [
-        Row("runtimes", f"{what}, {name}", unit, tuple(factor * value for value in values), note)
+        Row("runtimes", f"{before}{name}", unit, tuple(factor * value for value in values), note)
         for name, values in seconds.items()
     ]
-    return rows + [Row("runtimes", f"{what}, {name}", unit, (), why) for name, why in broken.items()]
+    return rows + [Row("runtimes", f"{before}{name}", unit, (), why) for name, why in broken.items()]
 
 
 def _cast(device: torch.device, dtype: torch.dtype, score: Callable[[Any], Any], items: Any) -> None:
@@ -187,12 +190,12 @@ def _aasist(samples: NDArray[np.float32], onnx: bool) -> dict[str, Contestant]:
             for piece in pieces:
                 net(piece[None])
 
-    made: dict[str, Contestant] = {f"torch fp32, {_PUBLISHED_SOUND}": partial(run, model)}
+    made: dict[str, Contestant] = {f"{_AASIST}, torch fp32": partial(run, model)}
     if onnx:
         with tempfile.TemporaryDirectory(prefix="deepfake_hf_bench_") as folder:
             path = Path(folder) / GRAPH
             export_onnx(model, path, "random")
-            made[f"onnx fp32, {_PUBLISHED_SOUND}"] = partial(run, OnnxModel(path))
+            made[f"{_AASIST}, onnx fp32"] = partial(run, OnnxModel(path))
     return made
 
 
