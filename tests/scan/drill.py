@@ -86,7 +86,7 @@ def _drill(asked: argparse.Namespace, folder: Path) -> int:
     (folder / "sample.txt").write_text("\n".join(sample) + "\n")
     subprocess.run(_command(asked, folder, folder / "sample"), check=True)
     wrong = _check(made, out, folder / "sample", sample, counts)
-    for sentence in wrong:
+    for sentence in wrong[:20]:
         print(f"WRONG: {sentence}")
     print("all as it should be" if not wrong else f"{len(wrong)} things are wrong")
     return bool(wrong)

@@ -95,12 +95,12 @@ def result(path: str, status: Status = Status.SCORED, reason: str = "") -> Detec
     )
 
 
-def load_and_note(settings: Settings, log: Path) -> Callable[[str], DetectionResult]:
+def load_and_note(settings: Settings, log: Path) -> Callable[[str, str | None], DetectionResult]:
     """The public detector; what it begins stands in ``log``."""
     detect = load_detector(settings)
 
-    def noting(path: str) -> DetectionResult:
+    def noting(path: str, sha256: str | None) -> DetectionResult:
         note(log, path)
-        return detect(path)
+        return detect(path, sha256)
 
     return noting
