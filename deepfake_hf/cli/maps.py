@@ -151,7 +151,7 @@ def _faces(folder: Path, options: MapsOptions) -> dict[str, Any]:
         own = bundle_hash(options.face_model)
         weights, only = f"{options.face_model.parent.name} {branch.model.config.weights_origin}", "attention_mask"
     else:
-        detector = Detector.from_pretrained(options.bundle)
+        detector = Detector.from_pretrained(options.bundle, runtime="torch")  # its weights are drawn anew for a check
         branch, weights = detector.face_branch, detector.bundle.label
         own = detector.bundle.branch_sha256("face")
     if branch is None:
