@@ -132,11 +132,18 @@ def _run_until_kill(
 
 
 def _kill_a_worker(parent: int, draw: random.Random) -> int:
-    crew = [one for one in psutil.Process(parent).children(recursive=True) if "spawn_main" in " ".join(one.cmdline())]
+    crew = [one for one in psutil.Process(parent).children(recursive=True) if _is_worker(one)]
     if not crew:
         return 0
     os.kill(draw.choice(crew).pid, signal.SIGKILL)
     return 1
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return False
 
 
 def _noted(log: Path) -> list[str]:
