@@ -7,7 +7,17 @@ from html import escape
 from pathlib import PurePath
 from typing import Final
 
-from deepfake_hf.report.words import ICONS, MEANING, POINTS, STATUS, WORDS, limits_text, score_text, sentence
+from deepfake_hf.report.words import (
+    ICONS,
+    MEANING,
+    POINTS,
+    STATUS,
+    WORDS,
+    limits_text,
+    meaning_of,
+    score_text,
+    sentence,
+)
 from deepfake_hf.types import DetectionResult, Verdict
 
 _PLAYED: Final = {
@@ -90,7 +100,7 @@ def verdict_card(result: DetectionResult, name: str, extra: str = "") -> str:
     return (
         f'<section role="status" class="dh-card dh-{word}" data-state="scored" data-verdict="{word}">{file}'
         f"<h2>{_icon(word)}{WORDS[result.verdict]}</h2>"
-        f'<p class="dh-lead">{MEANING[result.verdict]}</p><p>{escape(sentence(result.reason))}</p>{_meter(result)}'
+        f'<p class="dh-lead">{meaning_of(result)}</p><p>{escape(sentence(result.reason))}</p>{_meter(result)}'
         f"<dl>{rows}</dl>{extra}{noted}{warned}</section>"
     )
 

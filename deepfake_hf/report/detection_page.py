@@ -12,7 +12,7 @@ from deepfake_hf.report.maps_page import CaseMaps, maps_sections
 from deepfake_hf.report.page import Banner, Card, Picture, Section, Table, Thumbnails
 from deepfake_hf.report.score_figures import rarity_figure, score_figure
 from deepfake_hf.report.sync_figure import CAPTION, sync_figure
-from deepfake_hf.report.words import MEANING, POINTS, STATUS, WORDS, limits_text, score_text, sentence
+from deepfake_hf.report.words import POINTS, STATUS, WORDS, limits_text, meaning_of, score_text, sentence
 from deepfake_hf.scoring.calibration import margin_of
 from deepfake_hf.scoring.decision import BranchCalibration
 from deepfake_hf.types import (
@@ -75,7 +75,7 @@ def banner_of(result: DetectionResult) -> Banner:
     """The answer in a word, and a sentence."""
     if result.verdict is None:
         return Banner("none", "No verdict", f"{STATUS[result.status]}, so there is no score.")
-    return Banner(result.verdict.value, WORDS[result.verdict], MEANING[result.verdict])
+    return Banner(result.verdict.value, WORDS[result.verdict], meaning_of(result))
 
 
 def facts_of(case: Case) -> tuple[tuple[str, str], ...]:

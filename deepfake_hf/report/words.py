@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deepfake_hf.types import OperatingBand, Status, Verdict
+from deepfake_hf.types import DetectionResult, OperatingBand, Status, Verdict
 
 # Paths in a box of 24 x 24: the shape tells verdicts apart without colour.
 ICONS: Final = {
@@ -35,6 +35,15 @@ POINTS: Final = {
     "fpr1": "strict: 1 in 100 genuine calibration items reaches it",
     "fpr5": "sensitive: 5 in 100 genuine calibration items reach it",
 }
+
+
+def meaning_of(result: DetectionResult) -> str:
+    """What a result with a verdict means, in a sentence: a suspicious stretch is never passed over."""
+    assert result.verdict is not None
+    below = result.p_fake is not None and result.band is not None and result.p_fake < result.band.real_below
+    if below and any(segment.end_s > segment.start_s for segment in result.segments):
+        return "Taken whole it reads genuine, but a part of it stands out: look at the suspicious stretches."
+    return MEANING[result.verdict]
 
 
 def limits_text(band: OperatingBand) -> str:

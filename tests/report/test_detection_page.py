@@ -26,7 +26,7 @@ from deepfake_hf.report.record import (
 )
 from deepfake_hf.report.sync_figure import sync_figure
 from deepfake_hf.report.thumbnails import choose_windows, jpeg, track_thumbnails
-from deepfake_hf.report.words import score_text
+from deepfake_hf.report.words import MEANING, meaning_of, score_text
 from deepfake_hf.scoring.aggregation import per_second
 from deepfake_hf.scoring.calibration import NullDistribution, sigmoid
 from deepfake_hf.scoring.decision import BranchCalibration
@@ -93,6 +93,14 @@ def case(**changes: Any) -> Case:
         made_at="2026-01-01T00:00:00+00:00",
     )
     return Case(result, record, findings, (), CALIBRATIONS, {"face": {"auc": 0.9, "auc_95": [0.8, 0.95], "ece": 0.02}})
+
+
+def test_a_stretch_is_not_passed_over_where_the_whole_reads_genuine() -> None:
+    whole = case(verdict=Verdict.REAL, p_fake=0.2).result
+    assert "a part of it stands out" in meaning_of(whole)
+    assert "a part of it stands out" in meaning_of(dataclasses.replace(whole, verdict=Verdict.UNCERTAIN))
+    assert meaning_of(dataclasses.replace(whole, segments=())) == MEANING[Verdict.REAL]
+    assert meaning_of(case().result) == MEANING[Verdict.FAKE]
 
 
 def test_lips_and_sound_are_drawn_where_they_were_compared() -> None:
