@@ -26,7 +26,7 @@ from deepfake_hf.inference.branch import FrameBranch
 from deepfake_hf.inference.face_graph import FaceGraph
 from deepfake_hf.inference.onnx_model import OnnxModel
 from deepfake_hf.inference.scorers import BATCH, CPU_FACES, in_batches
-from deepfake_hf.inference.speech_pass import WINDOW_S, SpeechPass
+from deepfake_hf.inference.speech_pass import WINDOW_S, hear
 from deepfake_hf.media import read_audio
 from deepfake_hf.models import PRESETS, build_model
 from deepfake_hf.types import AudioTrack
@@ -79,7 +79,7 @@ def runtimes(inputs: Inputs, compiled: bool = True) -> list[Row]:
     rows.append(Row("runtimes", "speech, onnx", "ms a second", (), "this kind of model has no export"))
     seconds = len(samples) / inputs.speech.sampling_rate
     heard: dict[str, Contestant] = {
-        f"{_HEARD}, torch fp32": partial(_listen, inputs, samples),
+        f"{_HEARD}, torch fp32": partial(hear, inputs.speech, [AudioTrack(samples, inputs.speech.sampling_rate, 0.0)]),
         **_aasist(samples, inputs.onnx and device.type == "cpu"),
     }
     rows += _measured("", "ms a second", heard, 1000 / seconds, inputs.rounds)
@@ -197,9 +197,3 @@ def _aasist(samples: NDArray[np.float32], onnx: bool) -> dict[str, Contestant]:
             export_onnx(model, path, "random")
             made[f"{_AASIST}, onnx fp32"] = partial(run, OnnxModel(path))
     return made
-
-
-def _listen(inputs: Inputs, samples: NDArray[np.float32]) -> None:
-    speech = SpeechPass(inputs.speech, with_short=True)  # as the detector
-    speech.feed(AudioTrack(samples, speech.rate, 0.0))
-    speech.finish()

@@ -17,7 +17,7 @@ from deepfake_hf.inference.conclude import Observation
 from deepfake_hf.inference.faces_pass import CROP_SIZE, FacesPass
 from deepfake_hf.inference.scorers import SoundScorer
 from deepfake_hf.inference.speech_gate import SpeechGate
-from deepfake_hf.inference.speech_pass import SpeechPass
+from deepfake_hf.inference.speech_pass import hear
 from deepfake_hf.media import AtRate, probe, read_audio, read_frames, sha256_of
 from deepfake_hf.types import AudioTrack, Frame, MediaKind
 
@@ -91,16 +91,8 @@ class _Recorder(SoundScorer):
 def _asked(inputs: Inputs, blocks: list[AudioTrack]) -> list[tuple[NDArray[np.float32], list[tuple[int, int]]]]:
     """What the speech branch would be asked."""
     recorder = _Recorder(inputs.speech.sampling_rate)
-    _hear(recorder, blocks)
+    hear(recorder, blocks)
     return recorder.given
-
-
-def _hear(branch: SoundScorer, blocks: list[AudioTrack]) -> SpeechPass:
-    speech = SpeechPass(branch, with_short=True)  # as the detector
-    for block in blocks:
-        speech.feed(block)
-    speech.finish()
-    return speech
 
 
 def _observed(inputs: Inputs, frames: list[Frame], blocks: list[AudioTrack]) -> Observation:
@@ -111,5 +103,5 @@ def _observed(inputs: Inputs, frames: list[Frame], blocks: list[AudioTrack]) -> 
     for frame in frames:
         seen.faces.feed(frame)
     seen.faces.finish()
-    seen.speech = _hear(inputs.speech, blocks)
+    seen.speech = hear(inputs.speech, blocks)
     return seen

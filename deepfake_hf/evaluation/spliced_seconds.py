@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepfake_hf.evaluation.map_plants import rebuilt_stretch
 from deepfake_hf.inference.scorers import SoundScorer
-from deepfake_hf.inference.speech_pass import SpeechPass
+from deepfake_hf.inference.speech_pass import hear
 from deepfake_hf.scoring.calibration import NullDistribution
 from deepfake_hf.scoring.stretches import standing_out
 from deepfake_hf.synthesis.sound_fakes import vocode_long
@@ -54,9 +54,7 @@ def check_spliced_seconds(
     found: dict[str, dict[str, Any]] = {}
 
     def look(kind: str, sound: Wave, place: tuple[float, float] | None, name: str = "") -> None:
-        heard = SpeechPass(branch, with_short=True)
-        heard.feed(AudioTrack(sound, rate, 0.0))
-        heard.finish()
+        heard = hear(branch, [AudioTrack(sound, rate, 0.0)])
         _count(found.setdefault(kind, _empty()), standing_out(heard.short_windows, null), place, name)
 
     for number, sound in enumerate(short):

@@ -125,12 +125,11 @@ class Concluder:
             return replace(blank, branches=tuple(branches), tracks=tracks)
         fused = fuse([*face_voices, *assemble.speech_voices(seen.speech)], self.calibrations)
         limits = self.band_of(fused.voice.branch, threshold)
-        verdict, changed = decide(fused.p_fake, limits), assemble.changed_part(tracks, tallies)
-        if changed is not None and verdict is Verdict.REAL:
-            verdict = Verdict.UNCERTAIN
+        whole, changed = decide(fused.p_fake, limits), assemble.changed_part(tracks, tallies)
+        verdict = Verdict.UNCERTAIN if changed is not None and whole is Verdict.REAL else whole
         silent = [branch for branch in branches if branch.status is not Status.SCORED]
         return replace(
-            self.without_answer(seen, Status.SCORED, _reason(fused, limits, changed, silent)),
+            self.without_answer(seen, Status.SCORED, _reason(whole, fused, limits, changed, silent)),
             verdict=verdict,
             p_fake=fused.p_fake,
             interval=fused.interval,
@@ -148,7 +147,9 @@ class Concluder:
         return band(held.operating_points if held else None, threshold)
 
 
-def _reason(fused: Fused, limits: OperatingBand | None, changed: Segment | None, silent: list[BranchResult]) -> str:
+def _reason(
+    whole: Verdict, fused: Fused, limits: OperatingBand | None, changed: Segment | None, silent: list[BranchResult]
+) -> str:
     who = "the sound" if fused.voice.name == "sound" else fused.voice.name
     chosen = f", the most suspicious of {fused.num_voices} voices" if fused.num_voices > 1 else ""
     if limits is None:
@@ -160,7 +161,7 @@ def _reason(fused: Fused, limits: OperatingBand | None, changed: Segment | None,
             Verdict.UNCERTAIN: (
                 f"lies between the limits {limits.real_below:.3f} (real) and {limits.fake_at:.3f} (fake)"
             ),
-        }[decide(fused.p_fake, limits)]
+        }[whole]
     part = ""
     if changed is not None:
         part = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,15 @@ MIN_SHORT_SPEECH_S: Final = 0.5
 MAX_SEAM_S: Final = 0.1
 _AT_ONCE: Final = 6  # windows; what overlaps is worked out once for all of them
 Span = tuple[int, int]
+
+
+def hear(branch: SoundScorer, blocks: Iterable[AudioTrack]) -> SpeechPass:
+    """A whole sound in blocks, as the detector hears it: its short windows too."""
+    speech = SpeechPass(branch, with_short=True)
+    for block in blocks:
+        speech.feed(block)
+    speech.finish()
+    return speech
 
 
 class SpeechPass:

@@ -36,8 +36,7 @@ def read_ahead(items: Iterable[T], depth: int = DEPTH) -> Iterator[T]:
         except BaseException as error:  # raised again in the caller's thread
             failures.append(error)
         finally:
-            if isinstance(source, Iterator) and hasattr(source, "close"):
-                source.close()
+            getattr(source, "close", lambda: None)()
             waiting.put(_END)
 
     thread = threading.Thread(target=work, name="read ahead", daemon=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepfake_hf.types import Segment, WindowScore
 
@@ -27,14 +28,14 @@ def changed_parts(segments: Sequence[Segment], windows: Sequence[WindowScore]) -
         segments: As :func:`~deepfake_hf.scoring.aggregation.suspicious_segments` gives them for these windows.
         windows: Of one face in time order, with calibrated ``logit_fake``.
     """
-    return tuple(segment for segment in segments if _leaps_out(segment, windows))
-
-
-def _leaps_out(segment: Segment, windows: Sequence[WindowScore]) -> bool:
-    if segment.end_s - segment.start_s < LEAST_S:
-        return False
     middles = np.array([(window.start_s + window.end_s) / 2 for window in windows])
     margins = np.array([window.logit_fake for window in windows])
+    return tuple(segment for segment in segments if _leaps_out(segment, middles, margins))
+
+
+def _leaps_out(segment: Segment, middles: NDArray[np.float64], margins: NDArray[np.float64]) -> bool:
+    if segment.end_s - segment.start_s < LEAST_S:
+        return False
     level = float(margins[(middles >= segment.start_s) & (middles <= segment.end_s)].mean())
     before = margins[(middles < segment.start_s) & (middles >= segment.start_s - _BESIDE_S)]
     after = margins[(middles > segment.end_s) & (middles <= segment.end_s + _BESIDE_S)]

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from deepfake_hf.evaluation.bootstrap import bootstrap_interval
 from deepfake_hf.evaluation.metrics import expected_calibration_error, summary
 from deepfake_hf.inference.branch import SpeechBranch
-from deepfake_hf.inference.speech_pass import SpeechPass
+from deepfake_hf.inference.speech_pass import SpeechPass, hear
 from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.media import read_audio
 from deepfake_hf.models.modeling_speech_statistics import SpeechStatisticsForAudioClassification
@@ -125,11 +125,7 @@ def _unseen_genuine(branch_folder: Path, speech: Path, cache: Path) -> tuple[NDA
 
 
 def _heard(branch: SpeechBranch, path: Path) -> SpeechPass:
-    heard = SpeechPass(branch, with_short=True)
-    for block in read_audio(path, branch.sampling_rate):
-        heard.feed(block)
-    heard.finish()
-    return heard
+    return hear(branch, read_audio(path, branch.sampling_rate))
 
 
 def _recipe(run: Path) -> str:
