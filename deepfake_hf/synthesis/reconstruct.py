@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deepfake_hf.faces.alignment import MEAN_LANDMARKS5, similarity_transform
 from deepfake_hf.synthesis.face_swap import checked_landmarks, face_region, mix, soft_face_mask, with_forehead
+from deepfake_hf.synthesis.mismatch import MismatchSettings, mismatch
 from deepfake_hf.synthesis.reconstructor import Reconstructor
 
 Rgb = NDArray[np.uint8]
@@ -23,7 +24,13 @@ _EDGE: Final = 0.06  # where the mask falls to 0 inside the net's square, in its
 _SOFTNESS: Final = 0.06
 
 
-def reconstruct_face(rgb: Rgb, landmarks_xy: Points, model: Reconstructor, size: int | None = None) -> tuple[Rgb, Mask]:
+def reconstruct_face(
+    rgb: Rgb,
+    landmarks_xy: Points,
+    model: Reconstructor,
+    size: int | None = None,
+    change: MismatchSettings | None = None,
+) -> tuple[Rgb, Mask]:
     """Send one face through an autoencoder and blend it back.
 
     Args:
@@ -32,6 +39,7 @@ def reconstruct_face(rgb: Rgb, landmarks_xy: Points, model: Reconstructor, size:
         model: The autoencoder.
         size: Side of the square that goes through it, pixels, a multiple of 8; None: the side it was trained at, which
             blurs a larger face.
+        change: Of colour and frequencies, which the rebuilt face gets before it is laid back; None: none.
 
     Returns:
         The picture, uint8 (H, W, 3), and the weight of the rebuilt face, float32 (H, W) in [0, 1].
@@ -43,6 +51,8 @@ def reconstruct_face(rgb: Rgb, landmarks_xy: Points, model: Reconstructor, size:
     size = size or model.config.image_size
     matrix = similarity_transform(points5(landmarks_xy), _places() * size)
     made = _rebuild(rgb, matrix, size, model)
+    if change is not None:
+        made = mismatch(made, change, size)
     out, whole_mask = rgb.copy(), np.zeros(rgb.shape[:2], np.float32)
     region = face_region(points, *rgb.shape[:2])
     part = rgb[region]

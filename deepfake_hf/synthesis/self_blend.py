@@ -8,7 +8,7 @@ Source: Shiohara & Yamasaki 2022, "Detecting Deepfakes with Self-Blended Images"
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import cv2
@@ -22,6 +22,7 @@ Mask = NDArray[np.float32]
 Region = tuple[slice, slice]
 
 _MARGIN: Final = 0.38  # of a face's region in a larger picture, in the larger extent of its points
+_MOUTH: Final = 3
 _FADE: Final = 0.06  # where a region ends inside the picture the mask falls to 0, in sides of the region
 
 
@@ -51,7 +52,8 @@ class SelfBlendSettings:
     """What one blend is made with.
 
     ``changes_inside`` says whether the pasted face or its surround gets the ``change``; the pasted face is moved by
-    ``shift`` (sides of the region), ``angle_deg`` and ``scale``; ``ratio`` is its weight at most.
+    ``shift`` (sides of the region), ``angle_deg`` and ``scale``; ``ratio`` is its weight at most; ``elastic`` (5, 5, 2)
+    first deforms it smoothly (sides of the region), as a face that is made to move differs from the one filmed.
     """
 
     mask: MaskSettings
@@ -61,17 +63,28 @@ class SelfBlendSettings:
     angle_deg: float
     scale: float
     ratio: float
+    elastic: NDArray[np.float32] | None = None
 
 
-def draw_self_blend(rng: np.random.Generator) -> SelfBlendSettings:
-    """Draw all that a blend needs."""
+def draw_self_blend(rng: np.random.Generator, elastic: float = 0.0) -> SelfBlendSettings:
+    """Draw all that a blend needs; ``elastic`` is the share of blends whose pasted face is deformed, in half of them
+    without any other change, and more often the mouth alone."""
     mask = draw_mask(rng)
     inside = bool(rng.random() < 0.5)
     change = draw_mismatch(rng)
     shift = rng.uniform(-0.03, 0.03, 2)
     angle, scale = float(rng.uniform(-2, 2)), float(rng.uniform(0.95, 1.05))
     ratio = float(rng.choice([0.25, 0.5, 0.75, 1.0, 1.0, 1.0]))
-    return SelfBlendSettings(mask, inside, change, (float(shift[0]), float(shift[1])), angle, scale, ratio)
+    drawn = SelfBlendSettings(mask, inside, change, (float(shift[0]), float(shift[1])), angle, scale, ratio)
+    if not elastic or rng.random() >= elastic:
+        return drawn
+    flow = rng.normal(0.0, 1.0, (5, 5, 2)).astype(np.float32) * np.float32(rng.uniform(0.005, 0.022))
+    drawn = replace(drawn, elastic=flow, ratio=1.0)
+    if rng.random() < 0.3:
+        drawn = replace(drawn, mask=replace(mask, hull=_MOUTH))
+    if rng.random() < 0.5:
+        return replace(drawn, change=MismatchSettings(), shift=(0.0, 0.0), angle_deg=0.0, scale=1.0)
+    return drawn
 
 
 def draw_mask(rng: np.random.Generator) -> MaskSettings:
@@ -116,9 +129,7 @@ def face_mask(landmarks_xy: NDArray[np.float32], height: int, width: int, settin
     mask: Any = np.zeros((height, width), np.float32)
     cv2.fillConvexPoly(mask, hull, 1.0)
     side = float(min(height, width))
-    flow = cv2.resize(settings.flow, (width, height), interpolation=cv2.INTER_CUBIC) * side
-    grid_x, grid_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    mask = cv2.remap(mask, grid_x + flow[..., 0], grid_y + flow[..., 1], cv2.INTER_LINEAR)
+    mask = _deformed(mask, settings.flow, cv2.INTER_LINEAR)
     erosion = int(side * settings.erosion)
     if erosion > 1:
         mask = cv2.erode(mask, np.ones((erosion, erosion), np.uint8))
@@ -149,6 +160,8 @@ def blend_with_itself(
     side = min(height, width)
     inside = mismatch(face, settings.change, side) if settings.changes_inside else face
     outside = rgb.copy() if settings.changes_inside else mismatch(rgb, settings.change, side)
+    if settings.elastic is not None:
+        inside = np.asarray(_deformed(inside, settings.elastic, cv2.INTER_CUBIC), np.uint8)
     matrix: Any = cv2.getRotationMatrix2D((width / 2, height / 2), settings.angle_deg, settings.scale)
     matrix[:, 2] += np.array(settings.shift) * (width, height)
     moved = cv2.warpAffine(inside, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
@@ -161,12 +174,23 @@ def blend_with_itself(
     return SelfBlend(outside, whole)
 
 
-def self_blend(rgb: Rgb, landmarks_xy: NDArray[np.float32], rng: np.random.Generator) -> SelfBlend:
+def _deformed(picture: Any, flow: NDArray[np.float32], interpolation: int) -> Any:
+    """A picture (H, W) or (H, W, 3) moved by a coarse ``flow`` (h, w, 2), in its shorter sides."""
+    height, width = picture.shape[:2]
+    fine = cv2.resize(flow, (width, height), interpolation=cv2.INTER_CUBIC) * min(height, width)
+    grid_x, grid_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    border = cv2.BORDER_REFLECT if picture.ndim == 3 else cv2.BORDER_CONSTANT
+    return cv2.remap(picture, grid_x + fine[..., 0], grid_y + fine[..., 1], interpolation, borderMode=border)
+
+
+def self_blend(
+    rgb: Rgb, landmarks_xy: NDArray[np.float32], rng: np.random.Generator, elastic: float = 0.0
+) -> SelfBlend:
     """Blend a tight face crop with itself at random: the same state of ``rng`` gives the same picture.
 
-    Arguments and answer as of :func:`blend_with_itself`.
+    Arguments and answer as of :func:`draw_self_blend` and :func:`blend_with_itself`.
     """
-    return blend_with_itself(rgb, landmarks_xy, draw_self_blend(rng))
+    return blend_with_itself(rgb, landmarks_xy, draw_self_blend(rng, elastic))
 
 
 def region_about(landmarks_xy: NDArray[np.float32], height: int, width: int) -> Region:

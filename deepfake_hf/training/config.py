@@ -41,12 +41,16 @@ class DataConfig:
             (a manifest of videos with sound, for sync) or ``twins`` (the cache of ``train.py speech-data``).
         path: Folder, manifest or cache.
         balance: ``pairs`` (a genuine face and the fake made from it), ``class``, ``method`` (half genuine, the other
-            half shared evenly among methods) or ``none`` (every item once in an epoch).
+            half shared evenly among methods), ``none`` (every item once in an epoch) or ``genuine`` (the genuine items
+            once in an epoch; all fakes are made of them).
         batch: Items of a step; with ``pairs`` the number of pairs, in ``triplet`` of triplets.
         self_blends: Genuine items of a step that are in it self-blended, too.
+        blend_elastic: Share of those whose pasted face is deformed, as a face that is made to move.
         rebuilds: Genuine items of a step that are in it sent through an autoencoder, too.
         rebuilders: Those autoencoders, by name in the box or by folder; empty takes all in the box.
         rebuild_whole: Share of the rebuilt crops that are so whole, as generated pictures are, not the face alone.
+        rebuild_changed: Share of the rebuilt faces that differ from their surround in resolution, colour or sharpness,
+            too, as a pasted generator's face does.
         budget: Frames or seconds of a step, padding included, instead of ``batch``: items of like length stand
             together.
         sizes: Sides of crops in pixels, each as (share of the steps at which it ends, side); ``ladder`` takes two
@@ -66,12 +70,14 @@ class DataConfig:
 
     source: Literal["faces", "stream", "manifest", "films", "twins"] = "faces"
     path: str = "../shared/data/faces"
-    balance: Literal["pairs", "class", "method", "none"] = "pairs"
+    balance: Literal["pairs", "class", "method", "none", "genuine"] = "pairs"
     batch: PositiveInt = 14
     self_blends: NonNegativeInt = 0
+    blend_elastic: NonNegativeFloat = 0.0
     rebuilds: NonNegativeInt = 0
     rebuilders: tuple[str, ...] = ()
     rebuild_whole: NonNegativeFloat = 0.0
+    rebuild_changed: NonNegativeFloat = 0.0
     budget: PositiveFloat | None = None
     sizes: Literal["ladder"] | tuple[tuple[float, int], ...] | None = None
     strong_share: NonNegativeFloat = 0.0
@@ -359,7 +365,9 @@ def _check(config: TrainConfig) -> None:
     for key, limit in (
         ("data.strong_share", 1.0),
         ("data.mask_share", 1.0),
+        ("data.blend_elastic", 1.0),
         ("data.rebuild_whole", 1.0),
+        ("data.rebuild_changed", 1.0),
         ("loop.ema_decay", 1.0),
         ("schedule.warmup", 1.0),
     ):

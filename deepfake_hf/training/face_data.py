@@ -24,6 +24,7 @@ from deepfake_hf.hub.bundle import open_bundle
 from deepfake_hf.inference.landmarks import LandmarkFinder
 from deepfake_hf.labels import FAKE, REAL
 from deepfake_hf.processing.image_processing_face import normalised_crop
+from deepfake_hf.synthesis.mismatch import draw_mismatch
 from deepfake_hf.synthesis.reconstruct import own_size, reconstruct_face, reconstruct_picture
 from deepfake_hf.synthesis.reconstructor import Reconstructor, find_reconstructor, load_reconstructor
 from deepfake_hf.synthesis.self_blend import self_blend
@@ -145,6 +146,8 @@ class Look:
             blurred, before fakes are made of it, so that the blocks of stored JPEG pictures tell no fake.
         rebuilders: Autoencoders that crops are rebuilt by, by name or folder.
         rebuild_whole: Share of those crops that are rebuilt whole, not the face alone.
+        rebuild_changed: Share of the others whose rebuilt face is changed, too, and as small as a generator's may be.
+        blend_elastic: Share of the self-blends whose pasted face is deformed.
     """
 
     sizes: tuple[tuple[int, int], ...]
@@ -156,6 +159,8 @@ class Look:
     source_scale: tuple[float, float] | None = None
     rebuilders: tuple[str, ...] = ()
     rebuild_whole: float = 0.0
+    rebuild_changed: float = 0.0
+    blend_elastic: float = 0.0
 
     @functools.cached_property
     def _augmentations(self) -> tuple[FaceAugmentation, FaceAugmentation]:
@@ -177,19 +182,25 @@ class Look:
         if self.source_scale is not None:
             rgb, row = reduced_crop(rgb, row, float(rng.uniform(*self.source_scale)), float(rng.uniform(0.05, 0.8)))
         if kind == SELF_BLENDED and row.landmarks_xy is not None:
-            rgb, label = self_blend(rgb, row.landmarks_xy, rng).rgb, FAKE
+            rgb, label = self_blend(rgb, row.landmarks_xy, rng, self.blend_elastic).rgb, FAKE
         elif kind == REBUILT and row.landmarks_xy is not None:
-            model = _rebuilder(self.rebuilders[int(rng.integers(len(self.rebuilders)))])
-            # at the crop's own size: the decoder's traces are to be learnt, not that it blurs
-            if self.rebuild_whole and rng.random() < self.rebuild_whole:
-                rgb = reconstruct_picture(rgb, model)
-            else:
-                rgb = reconstruct_face(rgb, row.landmarks_xy, model, own_size(row.landmarks_xy, model))[0]
-            label = FAKE
+            rgb, label = self._rebuilt(rgb, row.landmarks_xy, rng), FAKE
         mild, strong = self._augmentations
         augment = strong if rng.random() < self.strong_share else mild
         side = self.size_at(step)
         return normalised_crop(augment(rgb, rng), side, side, self.mean, self.std), label
+
+    def _rebuilt(self, rgb: NDArray[np.uint8], points: NDArray[np.float32], rng: np.random.Generator) -> Any:
+        """Through a decoder: whole, the face alone, or a changed face; uint8 (H, W, 3)."""
+        model = _rebuilder(self.rebuilders[int(rng.integers(len(self.rebuilders)))])
+        if self.rebuild_whole and rng.random() < self.rebuild_whole:
+            return reconstruct_picture(rgb, model)
+        size = own_size(points, model)  # the decoder's traces are to be learnt, not that it blurs
+        if self.rebuild_changed and rng.random() < self.rebuild_changed:
+            smallest = model.config.image_size * 3 // 4
+            size = 8 * int(rng.integers(smallest // 8, size // 8 + 1))
+            return reconstruct_face(rgb, points, model, size, draw_mismatch(rng))[0]
+        return reconstruct_face(rgb, points, model, size)[0]
 
 
 def reduced_crop(rgb: NDArray[np.uint8], row: FaceRow, scale: float, sigma: float) -> tuple[NDArray[np.uint8], FaceRow]:

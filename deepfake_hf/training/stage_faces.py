@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from deepfake_hf.errors import UsageError
 from deepfake_hf.inference.branch import margins_of
+from deepfake_hf.labels import REAL
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor, normalised_crop
 from deepfake_hf.synthesis.reconstructor import built_in_reconstructors, find_reconstructor
 from deepfake_hf.training.attention_augmentation import guided_drop
@@ -60,7 +62,7 @@ class CropStage(Stage):
             find_reconstructor(name)  # refused now rather than in a worker
         face_augmentations(data.augment)  # likewise
         chosen = (data.strong_share, data.augment, data.source_scale, rebuilders, data.rebuild_whole)
-        return Look(sizes, mean, std, self.config.seed, *chosen)
+        return Look(sizes, mean, std, self.config.seed, *chosen, data.rebuild_changed, data.blend_elastic)
 
     def collate(self, made: list[Any]) -> dict[str, Any]:
         return collate_crops(made)
@@ -81,8 +83,8 @@ class FaceStage(CropStage):
     """Crops of a folder of shards or of a manifest; see ``DataConfig`` for how a batch is composed."""
 
     uses: ClassVar[frozenset[str]] = data_options(
-        "source path balance batch self_blends rebuilds rebuilders rebuild_whole sizes strong_share augment "
-        "source_scale dev_limit"
+        "source path balance batch self_blends blend_elastic rebuilds rebuilders rebuild_whole rebuild_changed sizes "
+        "strong_share augment source_scale dev_limit"
     ) | {"loss.blend_weight"}
 
     def __init__(self, config: TrainConfig) -> None:
@@ -90,11 +92,16 @@ class FaceStage(CropStage):
         data = config.data
         self._stored, self.dev, self.report = read_parts(config)
         self.order: PairOrder | BalancedOrder
+        if data.balance == "genuine":
+            if not data.self_blends and not data.rebuilds:
+                raise UsageError("data.balance genuine", "no fakes would be made", "set data.self_blends or rebuilds")
+            self._stored = [row for row in self._stored if row.label == REAL]
         if data.balance == "pairs":
             self.order = PairOrder(self._stored, data.batch, config.seed)
         else:
             labels, methods = [row.label for row in self._stored], [row.method for row in self._stored]
-            self.order = BalancedOrder(labels, methods, data.balance, data.batch, config.seed)
+            balance = "none" if data.balance == "genuine" else data.balance
+            self.order = BalancedOrder(labels, methods, balance, data.batch, config.seed)
         self.steps_per_epoch = self.order.steps_per_epoch
         self.seen = self.look(self.steps)
 
@@ -145,7 +152,7 @@ def read_parts(config: TrainConfig) -> tuple[list[FaceRow], HeldOut, HeldOut]:
     for name in dict.fromkeys(names):
         # what trains may lack fakes where self-blends are made
         rows = parts[name]
-        if not (name == "train" and data.self_blends and data.balance == "none" and rows):
+        if not (name == "train" and data.self_blends and data.balance in ("none", "genuine") and rows):
             require_classes([row.label for row in rows], name, data.path)
     dev, report = (held_rows(name, parts[name]) for name in names[1:])
     return parts["train"], dev.sample(data.dev_limit), report

@@ -42,8 +42,8 @@ class SoundStage(Stage):
         data = config.data
         self.model, self.extractor = start_of_run(config, ("audio", "waveform"))
         self.rate = int(self.extractor.sampling_rate)
-        if data.balance == "pairs":
-            raise UsageError("data.balance pairs", "sound is not stored in pairs", "give class, method or none")
+        if data.balance in ("pairs", "genuine"):
+            raise UsageError(f"data.balance {data.balance}", "that is for single crops", "give class, method or none")
         self.augmentation = adjusted(SpeechAugmentation.none(), data.augment, "data.augment")
         if data.mask_share and PRESETS[config.preset].kind == "waveform":
             raise UsageError("data.mask_share", f"{config.preset} hears waves, no spectrograms", "leave it at 0")
