@@ -128,7 +128,7 @@ def _crops(crops: Path | None, detector: Detector, options: RobustnessOptions) -
 
 def _write(rows: Sequence[StepFigures], items: Sequence[Item], scorer: Scorer, options: RobustnessOptions) -> None:
     from deepfake_hf.errors import DataError
-    from deepfake_hf.evaluation.robustness_table import to_csv, to_curves, to_json, to_markdown
+    from deepfake_hf.evaluation.robustness_table import TABLE, to_csv, to_curves, to_json, to_markdown
     from deepfake_hf.labels import FAKE, REAL
     from deepfake_hf.report.robustness_figure import robustness_figure
 
@@ -138,7 +138,7 @@ def _write(rows: Sequence[StepFigures], items: Sequence[Item], scorer: Scorer, o
         for name, text in (
             ("table.md", to_markdown(rows)),
             ("table.csv", to_csv(rows)),
-            ("table.json", to_json(rows, settings)),
+            (TABLE, to_json(rows, settings)),
         ):
             (options.out / name).write_text(text, encoding="utf-8")
         curves = to_curves(rows)

@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from deepfake_hf.cli.terminal import plain_errors
+from deepfake_hf.cli.train_measure import app as measures
 from deepfake_hf.cli.train_stages import app as stages
 
 app = typer.Typer(help="Train the branches of a detector and make a bundle of them.", no_args_is_help=True)
 app.add_typer(stages)
+app.add_typer(measures)
 
 
 @app.command()
@@ -91,36 +93,28 @@ def bundle(
     landmarks_model: Annotated[Path, typer.Option(help="Model folder.")] = Path("runs/landmarks"),
     work: Annotated[Path, typer.Option(help="Where the calibrated branches go first.")] = Path("runs/branches"),
     out: Annotated[Path, typer.Option(help="The bundle.")] = Path("deepfake_hf/weights"),
+    keep: Annotated[
+        list[str] | None, typer.Option(help="face, speech or landmarks: stays as it is in --out; several times.")
+    ] = None,
 ) -> None:
     """Calibrate the branches on the parts set aside, measure them, and write the bundle.
 
     It keeps the lip-sync net that lies in --out, or takes along that of the box; publish-sync puts in another.
     """
-    from deepfake_hf.hub.bundle import EMBEDDED, lip_sync_in, write_bundle
-    from deepfake_hf.hub.canary import write_canary
-    from deepfake_hf.hub.card import FIGURES
-    from deepfake_hf.hub.onnx_files import add_graphs
     from deepfake_hf.scoring.decision import BranchCalibration
+    from deepfake_hf.training.publish_bundle import parts_to_make, publish_bundle
     from deepfake_hf.training.publish_face import publish_face
     from deepfake_hf.training.publish_speech import publish_speech
 
-    face_null = publish_face(face_model, face_data, work / "face")
-    heard = publish_speech(speech_run, left_out, work / "speech", speech_data, cache)
-    branches = {
-        "face": ("frame", work / "face", BranchCalibration(face_null)),
-        "speech": ("statistics", work / "speech", heard),
+    ways = {
+        "face": lambda folder: BranchCalibration(publish_face(face_model, face_data, folder)),
+        "speech": lambda folder: publish_speech(speech_run, left_out, folder, speech_data, cache),
     }
-    figures = {
-        "face": json.loads((work / "face" / "figures.json").read_text()),
-        "speech": json.loads((work / "speech" / "figures.json").read_text()),
-        "landmarks": json.loads((landmarks_model / "metrics.json").read_text()),
-        "card": {"datasets": ["openslr/librispeech_asr"], "tags": ["video-classification"]},
-    }
-    out.mkdir(parents=True, exist_ok=True)
-    (out / FIGURES).write_text(json.dumps(figures, indent=2) + "\n")
-    lip_sync = None if lip_sync_in(out) else lip_sync_in(EMBEDDED)
-    made = add_graphs(write_bundle(out, name, branches, landmarks_model, "trained", {}, lip_sync))
-    for answer in write_canary(made):
+    with plain_errors():
+        wanted = parts_to_make(keep or [])
+        regressor = landmarks_model if "landmarks" in wanted else None
+        made, answers = publish_bundle(name, out, work, {k: ways[k] for k in wanted if k in ways}, regressor)
+    for answer in answers:
         typer.echo(f"canary {answer.branch}: {answer}")
     typer.echo(made.label)
 
@@ -170,106 +164,24 @@ def publish_sync(
 
 
 @app.command()
-def card(
-    source: Annotated[Path, typer.Option("--bundle", help="The bundle.")] = Path("deepfake_hf/weights"),
-    out: Annotated[Path, typer.Option(help="The card.")] = Path("model_card.md"),
-) -> None:
-    """Write the model card from the bundle's figures."""
-    from deepfake_hf.hub.bundle import open_bundle
-    from deepfake_hf.hub.card import render_card
-
-    text = render_card(open_bundle(source))
-    out.write_text(text)
-    (source / "README.md").write_text(text)
-
-
-@app.command()
-def results(
+def reproduce(
+    faces: Annotated[Path, typer.Option(help="Folder of the face shards.")] = Path("../shared/data/faces"),
+    speech: Annotated[Path, typer.Option(help="Folder of the genuine recordings.")] = Path("../shared/data/speech"),
     video: Annotated[Path, typer.Option(help="Folder with talking/ and grid/.")] = Path("../shared/data/video"),
-    swaps: Annotated[Path, typer.Option(help="Fakes of deepfake-hf synth swap.")] = Path("runs/swaps"),
-    speech: Annotated[Path, typer.Option(help="Genuine recordings.")] = Path("../shared/data/speech"),
-    cache: Annotated[Path, typer.Option(help="The twin cache.")] = Path("runs/speech_cache"),
-    work: Annotated[Path, typer.Option(help="Scratch.")] = Path("runs/results"),
-    bundle: Annotated[Path | None, typer.Option(help="Default: the weights in the box.")] = None,
-    out: Path = Path("docs/results.md"),
+    start: Annotated[str | None, typer.Option("--from", help="The first step.")] = None,
+    until: Annotated[str | None, typer.Option(help="The last step.")] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="Print the commands, run none.")] = False,
 ) -> None:
-    """Run the detector over whole files, write the page of results, and note the verdicts in the bundle's figures."""
-    from deepfake_hf.detector import Detector
-    from deepfake_hf.hub.card import FIGURES
-    from deepfake_hf.training.results_page import write_results
+    """Make the weights in the box again, from data to card: every command in order, what is done already left out."""
+    from deepfake_hf.training.reproduction import as_text, read_steps, run_steps
 
+    steps = read_steps()
+    if only_list:
+        typer.echo(as_text(steps))
+        return
     with plain_errors():
-        detector = Detector.from_pretrained(bundle)
-        counts = write_results(detector, video, swaps, speech, cache, work, out)
-    path = detector.bundle.path / FIGURES
-    path.write_text(json.dumps({**json.loads(path.read_text()), "whole_media": counts}, indent=2) + "\n")
-
-
-@app.command()
-def shortcuts(
-    speech: Annotated[Path, typer.Option(help="Genuine recordings.")] = Path("../shared/data/speech"),
-    cache: Annotated[Path, typer.Option(help="The twin cache.")] = Path("runs/speech_cache"),
-    bundle: Annotated[Path | None, typer.Option(help="Default: the weights in the box.")] = None,
-    out: Path = Path("docs/shortcuts.md"),
-) -> None:
-    """What the detector says of genuine speech that is disturbed, and of sound that is no speech, as a page."""
-    from deepfake_hf.detector import Detector
-    from deepfake_hf.training.shortcut_checks import write_shortcuts
-
-    with plain_errors():
-        write_shortcuts(Detector.from_pretrained(bundle), speech, cache, out)
-    typer.echo(f"wrote {out}")
-
-
-@app.command("spliced-seconds")
-def spliced_seconds(
-    data: Annotated[Path, typer.Option(help="Genuine recordings.")] = Path("../shared/data/speech"),
-    cache: Annotated[Path, _CACHE] = Path("runs/speech_cache"),
-    bundle: Annotated[Path | None, typer.Option(help="Default: the weights in the box.")] = None,
-    split: Annotated[str, typer.Option(help="Whose speakers' recordings.")] = "validation",
-    seed: Annotated[int, typer.Option(help="Of places and draws.")] = 21,
-) -> None:
-    """Put a second of copy-synthesis into genuine recordings and say how often it is found; JSON on the output."""
-    import numpy as np
-
-    from deepfake_hf.detector import Detector
-    from deepfake_hf.errors import UsageError
-    from deepfake_hf.evaluation.spliced_seconds import check_spliced_seconds
-    from deepfake_hf.media import read_audio
-    from deepfake_hf.training.speech_data import read_clips
-
-    with plain_errors():
-        detector = Detector.from_pretrained(bundle)
-        held = detector.bundle.calibrations.get("speech")
-        if detector.speech_branch is None or held is None or held.stretches is None:
-            raise UsageError("spliced-seconds", "this bundle looks for no seconds that stand out", "take another")
-        rate = detector.speech_branch.sampling_rate
-        names = sorted({c.path for c in read_clips(cache) if c.source == "librispeech" and c.split == split})
-        sounds = [np.concatenate([block.waveform for block in read_audio(data / name, rate)]) for name in names]
-        found = check_spliced_seconds(
-            detector.speech_branch, held.stretches, sounds, seed=seed, tell=lambda line: typer.echo(line, err=True)
-        )
-    typer.echo(json.dumps(found, indent=1))
-
-
-@app.command()
-def unseen(
-    models: Annotated[list[Path], typer.Argument(help="Folders of frame models.")],
-    faces: Annotated[Path, typer.Option("--data", help="Folder of the parquet shards.")] = Path("../shared/data/faces"),
-    seen: Annotated[str, typer.Option(help="Kinds that training had, joined by semicolons.")] = "DFDC; self-blend",
-    count: Annotated[int, typer.Option(help="Crops of a kind at most.")] = 250,
-    split: Annotated[str, typer.Option(help="validation, or dev to choose by.")] = "validation",
-    threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
-    out: Path = Path("docs/unseen.md"),
-) -> None:
-    """Measure face models on kinds of fakes, in training or not, clean and worn, and write a page."""
-    from deepfake_hf.training.run import set_threads
-    from deepfake_hf.training.unseen import write_unseen
-
-    set_threads(threads)
-    with plain_errors():
-        write_unseen(models, faces, out, [name.strip() for name in seen.split(";")], count, split)
-    typer.echo(f"wrote {out}")
+        folders = {"FACES": str(faces), "SPEECH": str(speech), "VIDEO": str(video)}
+        run_steps(steps, folders, start, until, tell=typer.echo)
 
 
 def main() -> None:

@@ -7,10 +7,14 @@ import dataclasses
 import io
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
+from deepfake_hf.errors import DataError
 from deepfake_hf.evaluation.robustness import CLEAN, StepFigures
 from deepfake_hf.report.robustness_figure import Curve
+
+TABLE: Final = "table.json"
 
 
 def value_text(row: StepFigures) -> str:
@@ -77,6 +81,26 @@ def to_json(rows: Sequence[StepFigures], settings: Mapping[str, Any]) -> str:
     """Settings and rows."""
     plain = {"settings": dict(settings), "rows": [dataclasses.asdict(row) for row in rows]}
     return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+
+
+def middle_rows(folder: Path) -> dict[str, Any]:
+    """Of the ``table.json`` in the folder of a run: its ``weights``, the clean row, and of each ladder the step in its
+    middle, as :class:`~deepfake_hf.evaluation.robustness.StepFigures` in plain numbers.
+
+    Raises:
+        DataError: There is no such table.
+    """
+    try:
+        table = json.loads((folder / TABLE).read_text(encoding="utf-8"))
+        weights, rows = table["settings"]["weights"], table["rows"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"no robustness table in {folder}", str(error), "run deepfake-hf robustness --out there"
+        ) from None
+    ladders: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        ladders.setdefault(row["title"], []).append(row)
+    return {"weights": weights, "rows": [steps[len(steps) // 2] for steps in ladders.values()]}
 
 
 def to_curves(rows: Sequence[StepFigures]) -> list[Curve]:

@@ -32,7 +32,7 @@ _METRICS: Final = {
     "brier": ("brier_score", "Brier score"),
     "log_loss": ("log_loss", "Log loss"),
 }
-_FULL: Final = frozenset({"face", "speech", "landmarks", "whole_media"})
+_FULL: Final = frozenset({"face", "speech", "landmarks", "whole_media", "unseen", "calibration", "perturbed"})
 
 
 def read_figures(bundle: Bundle) -> dict[str, Any]:
@@ -47,6 +47,16 @@ def read_figures(bundle: Bundle) -> dict[str, Any]:
     except ValueError as error:
         raise BundleError(f"{path} cannot be read", f"it is not JSON ({error})", "measure again") from None
     return figures
+
+
+def note_figures(bundle: Bundle, **measured: Any) -> None:
+    """Write figures into ``figures.json``, each under its name in place of what stood there.
+
+    Raises:
+        BundleError: It holds something that is not JSON.
+    """
+    figures = {**read_figures(bundle), **measured}
+    (bundle.path / FIGURES).write_text(json.dumps(figures, indent=2) + "\n")
 
 
 def front_matter(bundle: Bundle) -> str:
@@ -129,6 +139,9 @@ def render_card(bundle: Bundle) -> str:
             loo=figures["speech"]["leave_one_generator_out"],
             landmarks=figures["landmarks"],
             whole=figures["whole_media"],
+            unseen=figures["unseen"],
+            calibration=figures["calibration"],
+            perturbed=figures["perturbed"],
             recipe=figures["face"]["recipe"],
         )
     except (KeyError, jinja2.UndefinedError) as error:

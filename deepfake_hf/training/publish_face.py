@@ -82,17 +82,17 @@ def publish_face(model_folder: Path, data: Path, out: Path, image_size: int | No
     return null
 
 
-def _margins(folder: Path, rows: list[FaceRow], degraded: bool = False) -> NDArray[np.float64]:
-    """``degraded``: each crop once as video shows it, seeded by its place: without a stored picture's blocks, through
-    the strong augmentation, and every other one through H.264."""
-    worsen = FaceAugmentation(settings=replace(FaceSettings.strong(), p_h264=0.5))
+def degraded_crop(row: FaceRow, index: int) -> NDArray[np.uint8]:
+    """A crop as video shows it, seeded by its place: without a stored picture's blocks, through the strong
+    augmentation, and every other one through H.264; uint8 (h, w, 3)."""
+    rng = np.random.default_rng([1, index])
+    reduced, _ = reduced_crop(row.rgb(), row, float(rng.uniform(0.55, 1)), float(rng.uniform(0.05, 0.8)))
+    return FaceAugmentation(settings=replace(FaceSettings.strong(), p_h264=0.5))(reduced, rng)
 
+
+def _margins(folder: Path, rows: list[FaceRow], degraded: bool = False) -> NDArray[np.float64]:
     def crop(index: int) -> NDArray[np.uint8]:
-        row = rows[index]
-        if not degraded:
-            return row.rgb()
-        rng = np.random.default_rng([1, index])
-        return worsen(reduced_crop(row.rgb(), row, float(rng.uniform(0.55, 1)), float(rng.uniform(0.05, 0.8)))[0], rng)
+        return degraded_crop(rows[index], index) if degraded else rows[index].rgb()
 
     branch = FrameBranch(folder, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     chunks = [branch.score([crop(j) for j in range(i, min(i + 64, len(rows)))]) for i in range(0, len(rows), 64)]

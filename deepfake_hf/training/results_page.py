@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from deepfake_hf.detector import Detector
 from deepfake_hf.errors import DataError
@@ -26,7 +27,7 @@ _FILES_HEAD = "| file | verdict | P(fake) | by branch | coverage |\n|---|---|---
 
 def write_results(
     detector: Detector, video: Path, swaps: Path, speech: Path, cache: Path, work: Path, out: Path
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Measure and write.
 
     Args:
@@ -39,7 +40,7 @@ def write_results(
         out: the page.
 
     Returns:
-        The verdicts on each set in words, for the card.
+        The verdicts on each set in words, for the card, and ``missed``: the files that got another than their own.
 
     Raises:
         DataError: A folder holds no clips.
@@ -102,7 +103,16 @@ def write_results(
     everything = [*talking, *grid, *swapped, *spoken]
     (work / "results.jsonl").write_text("".join(json.dumps(result.to_dict()) + "\n" for result in everything))
     sets = {"talking": talking, "grid": grid, "swaps": swapped, "speech": spoken}
-    return {name: f"{len(found)}: {counts_text(verdict_counts(found))}" for name, found in sets.items()}
+    missed = [("genuine", Verdict.REAL, [*talking, *grid, *spoken]), ("landmark swap", Verdict.FAKE, swapped)]
+    return {
+        **{name: f"{len(found)}: {counts_text(verdict_counts(found))}" for name, found in sets.items()},
+        "missed": [
+            {"file": Path(result.path).name, "is": what, "verdict": str(result.verdict), "p_fake": result.p_fake}
+            for what, right, found in missed
+            for result in found
+            if result.verdict is not right
+        ],
+    }
 
 
 def _spaced(lines: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ Rgb = NDArray[np.uint8]
 Points = NDArray[np.float32]
 Maker = Callable[[Rgb, Points, Rgb, Points, np.random.Generator], Rgb]
 
+_NEW_DECODER: Final = "nearest"  # that no run trained on
 GENUINE: Final = "genuine"
 STORED: Final = "DFDC"
 CONDITIONS: Final[Mapping[str, Callable[[Rgb], Rgb]]] = {
@@ -50,21 +51,39 @@ def makers() -> dict[str, Maker]:
     """Ways of making a fake of a genuine crop, by name; the other crop is of another person."""
     found: dict[str, Maker] = {
         "self-blend": lambda rgb, points, _other, _others, rng: self_blend(rgb, points, rng).rgb,
-        "face swap, feathered": lambda rgb, points, other, others, _rng: swap_face(rgb, points, other, others)[0],
+        "face swap, feathered": _swapped,
         "face swap, seamless": lambda rgb, points, other, others, _rng: swap_face(
             rgb, points, other, others, blend="seamless"
         )[0],
         "reenactment": _reenacted,
     }
     for name in built_in_reconstructors():
-        model = load_reconstructor(find_reconstructor(name))
-        found[f"rebuilt face, {name}"] = lambda rgb, points, _other, _others, _rng, model=model: reconstruct_face(  # type: ignore[misc]
-            rgb, points, model, own_size(points, model)
-        )[0]
-        found[f"rebuilt picture, {name}"] = lambda rgb, _points, _other, _others, _rng, model=model: (  # type: ignore[misc]
-            reconstruct_picture(rgb, model)
-        )
+        found[f"rebuilt face, {name}"] = _rebuilt(name)
+        found[f"rebuilt picture, {name}"] = _rebuilt_whole(name)
+    # what a generator does: the face is moved or another's, and comes out of a decoder
+    found[f"face swap, then rebuilt by {_NEW_DECODER}"] = _rebuilt(_NEW_DECODER, _swapped)
+    found[f"reenactment, then rebuilt by {_NEW_DECODER}"] = _rebuilt(_NEW_DECODER, _reenacted)
     return found
+
+
+def _rebuilt(name: str, before: Maker | None = None) -> Maker:
+    """The face through a decoder, after another change."""
+    model = load_reconstructor(find_reconstructor(name))
+
+    def make(rgb: Rgb, points: Points, other: Rgb, others: Points, rng: np.random.Generator) -> Rgb:
+        changed = before(rgb, points, other, others, rng) if before else rgb
+        return reconstruct_face(changed, points, model, own_size(points, model))[0]
+
+    return make
+
+
+def _rebuilt_whole(name: str) -> Maker:
+    model = load_reconstructor(find_reconstructor(name))
+    return lambda rgb, _points, _other, _others, _rng: reconstruct_picture(rgb, model)
+
+
+def _swapped(rgb: Rgb, points: Points, other: Rgb, others: Points, _rng: np.random.Generator) -> Rgb:
+    return swap_face(rgb, points, other, others)[0]
 
 
 def _reenacted(rgb: Rgb, points: Points, other: Rgb, others: Points, _rng: np.random.Generator) -> Rgb:
@@ -117,9 +136,40 @@ def scorer(folder: Path) -> Callable[[Sequence[Rgb]], NDArray[np.float64]]:
     return lambda crops: crop_margins(model, crops.__getitem__, len(crops), side, processor)
 
 
+def measure_unseen(folder: Path, crops: Mapping[str, Sequence[Rgb]], seen: Sequence[str]) -> dict[str, Any]:
+    """What a frame model makes of each kind.
+
+    Args:
+        folder: The model.
+        crops: Of :func:`made_crops`.
+        seen: Names of the kinds that training had.
+
+    Returns:
+        ``n`` genuine crops; ``kinds``, by name ``in_training`` and ``by`` condition ``auc``, ``auc_95`` and ``found``,
+        the share at 5 % false alarms on the genuine crops of that condition; ``mean_auc`` by condition of those not
+        in training, where there are any.
+    """
+    margins = scorer(folder)
+    kinds: dict[str, Any] = {name: {"in_training": name in seen, "by": {}} for name in crops if name != GENUINE}
+    for condition, change in CONDITIONS.items():
+        found = {name: margins([change(rgb) for rgb in kind]) for name, kind in crops.items()}
+        for name, kind in kinds.items():
+            pair = (found[GENUINE], found[name])
+            labels = np.repeat([REAL, FAKE], [len(part) for part in pair])
+            both, groups = np.concatenate(pair), [*range(len(pair[0])), *range(len(pair[1]))]
+            kind["by"][condition] = {
+                "auc": auc(labels, both),
+                "auc_95": list(bootstrap_interval(labels, both, groups, auc)),
+                "found": tpr_at_fpr(labels, both, 0.05),
+            }
+    new = [kind["by"] for kind in kinds.values() if not kind["in_training"]]
+    means = {name: float(np.mean([by[name]["auc"] for by in new])) for name in CONDITIONS} if new else {}
+    return {"n": len(crops[GENUINE]), "kinds": kinds, "mean_auc": means}
+
+
 def write_unseen(
     models: Sequence[Path], faces: Path, out: Path, seen: Sequence[str], count: int = 250, split: str = "validation"
-) -> None:
+) -> list[dict[str, Any]]:
     """Measure models and write a page.
 
     Args:
@@ -129,6 +179,9 @@ def write_unseen(
         seen: Names of the ways that training had; the mean over the others is what models are chosen by.
         count: Crops of a kind at most.
         split: ``validation``, or ``dev`` to choose by.
+
+    Returns:
+        Of each model what :func:`measure_unseen` gives.
     """
     crops = made_crops(load_faces(faces, split), count)
     unknown = set(seen) - set(crops)
@@ -143,31 +196,21 @@ def write_unseen(
         "share found where 5 % of those genuine crops are called fake. All fakes but DFDC's are made here, by simple "
         "means: they say what carries over, not how a detector does on other people's methods.",
     ]
+    measured = []
     for folder in models:
+        found = measure_unseen(folder, crops, seen)
+        measured.append(found)
         page += ["", f"## {folder}", "", f"| kind | in training | {' | '.join(CONDITIONS)} |"]
         page.append("|---|---|" + "---|" * len(CONDITIONS))
-        margins = scorer(folder)
-        scores = {
-            condition: {name: margins([change(rgb) for rgb in kind]) for name, kind in crops.items()}
-            for condition, change in CONDITIONS.items()
-        }
-        means: dict[str, list[float]] = {condition: [] for condition in CONDITIONS}
-        for name in crops:
-            if name == GENUINE:
-                continue
-            cells = []
-            for condition, found in scores.items():
-                pair = (found[GENUINE], found[name])
-                labels = np.repeat([REAL, FAKE], [len(part) for part in pair])
-                both, groups = np.concatenate(pair), [*range(len(pair[0])), *range(len(pair[1]))]
-                low, high = bootstrap_interval(labels, both, groups, auc)
-                area, share = auc(labels, both), tpr_at_fpr(labels, both, 0.05)
-                cells.append(f"{area:.3f} ({low:.3f} to {high:.3f}), {share:.0%}")
-                if name not in seen:
-                    means[condition].append(area)
-            page.append(f"| {name} | {'yes' if name in seen else 'no'} | {' | '.join(cells)} |")
-        if any(means.values()):
-            line = " | ".join(f"**{np.mean(areas):.3f}**" for areas in means.values())
+        for name, kind in found["kinds"].items():
+            cells = [
+                f"{by['auc']:.3f} ({by['auc_95'][0]:.3f} to {by['auc_95'][1]:.3f}), {by['found']:.0%}"
+                for by in kind["by"].values()
+            ]
+            page.append(f"| {name} | {'yes' if kind['in_training'] else 'no'} | {' | '.join(cells)} |")
+        if found["mean_auc"]:
+            line = " | ".join(f"**{area:.3f}**" for area in found["mean_auc"].values())
             page.append(f"| mean AUC of those not in training | | {line} |")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n".join(page) + "\n")
+    return measured

@@ -14,6 +14,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from deepfake_hf.cli.app import app
+from deepfake_hf.errors import DataError
+from deepfake_hf.evaluation.robustness_table import middle_rows
 from tests.tiny_bundle import write_tiny_bundle
 
 runner = CliRunner()
@@ -47,6 +49,11 @@ def test_crops_give_tables_curves_and_scores(crops: Path, bundle: str, tmp_path:
     table = json.loads((out / "table.json").read_text())
     assert [row["step"] for row in table["rows"]] == ["clean", "blur-7", "blur-21", "jpeg-100", "jpeg-20", "jpeg-10"]
     assert table["settings"]["weights"].startswith("tiny random")
+    middle = middle_rows(out)
+    assert middle["weights"] == table["settings"]["weights"]
+    assert [row["step"] for row in middle["rows"]] == ["clean", "blur-21", "jpeg-20"]
+    with pytest.raises(DataError, match="deepfake-hf robustness --out"):
+        middle_rows(tmp_path)
     with Image.open(out / "curves.png") as picture:
         assert picture.width > 600
     before = (out / "scores.jsonl").read_text()

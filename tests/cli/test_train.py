@@ -44,9 +44,8 @@ def test_every_command_has_help() -> None:
 
 
 def test_a_new_bundle_takes_the_lip_sync_net_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from deepfake_hf.hub import canary
     from deepfake_hf.hub.bundle import EMBEDDED, open_bundle
-    from deepfake_hf.training import publish_face, publish_speech
+    from deepfake_hf.training import publish_bundle, publish_face, publish_speech
 
     box, work, out = open_bundle(), tmp_path / "branches", tmp_path / "new"
     for branch, module in (("face", publish_face), ("speech", publish_speech)):
@@ -57,7 +56,8 @@ def test_a_new_bundle_takes_the_lip_sync_net_along(tmp_path: Path, monkeypatch: 
         monkeypatch.setattr(module, f"publish_{branch}", lambda *asked, made=made: made)
     landmarks = shutil.copytree(EMBEDDED / "landmarks", tmp_path / "landmarks")
     (landmarks / "metrics.json").write_text("{}")
-    monkeypatch.setattr(canary, "write_canary", lambda made: [])
+    monkeypatch.setattr(publish_bundle, "write_canary", lambda made: [])
+    monkeypatch.setattr(publish_bundle, "add_graphs", lambda made: made)
     command = ["bundle", "--work", str(work), "--landmarks-model", str(landmarks), "--out", str(out)]
     made = CliRunner().invoke(app, command)
     assert made.exit_code == 0 and open_bundle(out).label in made.output
@@ -68,3 +68,28 @@ def test_a_new_bundle_takes_the_lip_sync_net_along(tmp_path: Path, monkeypatch: 
     net.write_bytes(b"another net")
     assert CliRunner().invoke(app, command).exit_code == 0 and net.read_bytes() == b"another net"
     assert set(json.loads((out / "figures.json").read_text())) == {"face", "speech", "landmarks", "card"}
+
+
+def test_a_bundle_keeps_what_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deepfake_hf.hub.bundle import EMBEDDED, open_bundle
+    from deepfake_hf.training import publish_bundle, publish_face
+
+    box, out = open_bundle(), tmp_path / "new"
+
+    def publish(model: Path, data: Path, folder: Path) -> object:
+        shutil.copytree(EMBEDDED / "face", folder)
+        (folder / "figures.json").write_text('{"auc": 0.25}')
+        return box.calibrations["face"].null
+
+    monkeypatch.setattr(publish_face, "publish_face", publish)
+    monkeypatch.setattr(publish_bundle, "write_canary", lambda made: [])
+    monkeypatch.setattr(publish_bundle, "add_graphs", lambda made: made)
+    command = ["bundle", "--name", box.name, "--work", str(tmp_path / "work"), "--out", str(out)]
+    command += ["--keep", "speech", "--keep", "landmarks"]
+    made = CliRunner().invoke(app, command)
+    assert made.exit_code == 0, made.output
+    new, figures = open_bundle(out), json.loads((out / "figures.json").read_text())
+    assert new.branch_sha256("speech") == box.branch_sha256("speech") and figures["face"] == {"auc": 0.25}
+    assert figures["speech"] == json.loads((EMBEDDED / "figures.json").read_text())["speech"]
+    wrong = CliRunner().invoke(app, [*command[:1], "--keep", "sync"])
+    assert wrong.exit_code == 2 and "one of face, speech, landmarks" in wrong.output

@@ -76,6 +76,24 @@ def test_a_batch_holds_pairs_and_fakes_of_the_same_faces(data: Path, tmp_path: P
     assert not torch.equal(stage.make(key)[0], turned.make(key)[0])
 
 
+def test_a_batch_of_genuine_crops_makes_all_its_fakes(data: Path, tmp_path: Path) -> None:
+    mix = ("data.balance=genuine", "data.batch=5", "data.self_blends=3", "data.rebuilds=2")
+    stage = build_stage(tiny(data, tmp_path, *mix))
+    rows = stage.rows  # type: ignore[attr-defined]
+    assert len(rows) > 20 and {row.label for row in rows} == {0}
+    assert {kind for _, kind, _ in stage.units(1)} == {STORED, SELF_BLENDED, REBUILT} and len(stage.units(1)) == 10
+    with pytest.raises(UsageError, match="no fakes would be made"):
+        build_stage(tiny(data, tmp_path, "data.balance=genuine", "data.self_blends=0"))
+
+
+def test_fakes_can_be_deformed_and_changed(data: Path) -> None:
+    row = next(row for row in load_faces(data, "train") if row.label == 0 and row.landmarks_xy is not None)
+    plain = Look(((10, 64),), (0.4,) * 3, (0.3,) * 3, seed=1, augment=OFF, rebuilders=("transposed",))
+    for kind, change in ((SELF_BLENDED, {"blend_elastic": 1.0}), (REBUILT, {"rebuild_changed": 1.0})):
+        before, after = (look.see(row, (0, kind, 1))[0] for look in (plain, replace(plain, **change)))
+        assert not torch.equal(before, after) and torch.equal(after, replace(plain, **change).see(row, (0, kind, 1))[0])
+
+
 @pytest.mark.parametrize("kind", [STORED, SELF_BLENDED, REBUILT])
 def test_an_item_is_made_from_its_key_alone(data: Path, kind: int) -> None:
     rows = [row for row in load_faces(data, "train") if row.label == 0 and row.landmarks_xy is not None]
