@@ -95,12 +95,15 @@ class DataConfig:
 @dataclass(frozen=True, config=_STRICT)
 class LossConfig:
     """Of the stage's loss: ``blend_weight`` of self-blends beside supervised items, ``margin`` of triplets,
-    ``label_smoothing`` and ``pair_weight`` (a fake must score above its own genuine twin) of ``twins``."""
+    ``label_smoothing`` and ``pair_weight`` (a fake must score above its own genuine twin) of ``twins``; ``teachers``,
+    model folders of the same system, whose mean margin a crop's loss goes by to the share ``teacher_weight``."""
 
     blend_weight: NonNegativeFloat = 1.0
     margin: PositiveFloat = 1.0
     label_smoothing: NonNegativeFloat = 0.0
     pair_weight: NonNegativeFloat = 0.0
+    teachers: tuple[str, ...] = ()
+    teacher_weight: NonNegativeFloat = 0.5
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -368,6 +371,7 @@ def _check(config: TrainConfig) -> None:
         ("data.blend_elastic", 1.0),
         ("data.rebuild_whole", 1.0),
         ("data.rebuild_changed", 1.0),
+        ("loss.teacher_weight", 1.0),
         ("loop.ema_decay", 1.0),
         ("schedule.warmup", 1.0),
     ):

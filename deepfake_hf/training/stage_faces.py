@@ -15,7 +15,8 @@ from transformers import PreTrainedModel
 
 from deepfake_hf.errors import UsageError
 from deepfake_hf.inference.branch import margins_of
-from deepfake_hf.labels import REAL
+from deepfake_hf.labels import FAKE, REAL
+from deepfake_hf.models.modeling_frame import FrameDetectorForImageClassification
 from deepfake_hf.processing.image_processing_face import FaceImageProcessor, normalised_crop
 from deepfake_hf.synthesis.reconstructor import built_in_reconstructors, find_reconstructor
 from deepfake_hf.training.attention_augmentation import guided_drop
@@ -68,7 +69,27 @@ class CropStage(Stage):
         return collate_crops(made)
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Loss:
-        return crop_loss(model, self.model.config.attention, batch, self.config.loss.blend_weight)
+        margins = self._taught(batch["pixel_values"])
+        share = self.config.loss.teacher_weight
+        return crop_loss(model, self.model.config.attention, batch, self.config.loss.blend_weight, margins, share)
+
+    @functools.cached_property
+    def _teachers(self) -> list[Any]:
+        teachers: list[Any] = []
+        for folder in self.config.loss.teachers:
+            teacher = FrameDetectorForImageClassification.from_pretrained(folder, dtype=torch.float32).eval()
+            teachers.append(teacher.to(self.model.device, memory_format=torch.channels_last))  # type: ignore[call-overload]
+        return teachers
+
+    @torch.no_grad()
+    def _taught(self, pixels: Tensor) -> Tensor | None:
+        """The mean ``logit_fake`` of the teachers, float (B,)."""
+        if not self.config.loss.teachers:
+            return None
+        half = self.config.loop.precision == "bf16"
+        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=half):
+            made = [teacher(pixels).logits.float() for teacher in self._teachers]
+        return torch.stack([logits[:, FAKE] - logits[:, REAL] for logits in made]).mean(0)
 
     def score(self, model: PreTrainedModel, items: Sequence[FaceRow], step: int) -> NDArray[np.float64]:
         return score_rows(model, items, self.seen.size_at(step), self.processor)
@@ -85,7 +106,7 @@ class FaceStage(CropStage):
     uses: ClassVar[frozenset[str]] = data_options(
         "source path balance batch self_blends blend_elastic rebuilds rebuilders rebuild_whole rebuild_changed sizes "
         "strong_share augment source_scale dev_limit"
-    ) | {"loss.blend_weight"}
+    ) | {"loss.blend_weight", "loss.teachers", "loss.teacher_weight"}
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__(config)
@@ -171,11 +192,21 @@ def collate_crops(made: list[tuple[Tensor, int, int]]) -> dict[str, Any]:
     }
 
 
-def crop_loss(model: nn.Module, attention: str, batch: dict[str, Any], blend_weight: float) -> Loss:
+def crop_loss(
+    model: nn.Module,
+    attention: str,
+    batch: dict[str, Any],
+    blend_weight: float,
+    taught: Tensor | None = None,
+    teacher_weight: float = 0.0,
+) -> Loss:
     """Of the crops; of a model with several attention maps the mean with that of the crops dropped where it looked.
 
     Where ``blend_weight`` is not 1, the self-blends are a task of their own: the mean over the other crops, plus
-    ``blend_weight`` times the mean over the genuine crops and the self-blends.
+    ``blend_weight`` times the mean over the genuine crops and the self-blends. ``taught`` is what teachers say of the
+    crops, float (B,) ``logit_fake``; ``teacher_weight`` of the loss goes by it.
+
+    Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network".
     """
     pixels, labels = batch["pixel_values"], batch["labels"]
     made = model(pixels, labels=labels)
@@ -190,6 +221,11 @@ def crop_loss(model: nn.Module, attention: str, batch: dict[str, Any], blend_wei
     if blend_weight != 1.0:
         plain = nn.functional.cross_entropy(made.logits.float(), labels)
         loss = loss - plain + two_tasks(made.logits.float(), labels, blends, blend_weight)
+    if taught is not None:
+        margins = made.logits[:, FAKE].float() - made.logits[:, REAL].float()
+        told = nn.functional.binary_cross_entropy_with_logits(margins, taught.sigmoid())
+        loss = (1 - teacher_weight) * loss + teacher_weight * told
+        parts["loss_teachers"] = float(told.detach())
     if attention == "multi":
         loss = (loss + model(guided_drop(pixels, made.attention_mask_map), labels=labels).loss) / 2
     return loss, parts

@@ -151,6 +151,25 @@ def test_two_tasks_are_weighed() -> None:
     assert torch.allclose(two_tasks(logits[:2], labels[:2], blends[:2], 0.3), each[:2].mean() + 0.3 * 0)
 
 
+def test_teachers_have_their_say(data: Path, tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher"
+    source = build_stage(tiny(data, tmp_path, "seed=5"))
+    source.model.save_pretrained(teacher)
+    source.save_processor(teacher)
+    taught = ("data.batch=3", f"loss.teachers=[{teacher}]", "loss.teacher_weight=0.25", "loop.precision=fp32")
+    plain, stage = build_stage(tiny(data, tmp_path, "data.batch=3")), build_stage(tiny(data, tmp_path, *taught))
+    batch = stage.collate([stage.make(key) for key in stage.units(0)])
+    stage.model.eval()
+    alone, _ = plain.loss(stage.model, batch)
+    both, parts = stage.loss(stage.model, batch)
+    with torch.no_grad():
+        said, own = (model.eval()(batch["pixel_values"]).logits for model in (source.model, stage.model))
+    goal, p = (torch.sigmoid(logits[:, 1] - logits[:, 0]) for logits in (said, own))
+    told = -(goal * p.log() + (1 - goal) * (1 - p).log()).mean()
+    assert parts["loss_teachers"] == pytest.approx(float(told), abs=1e-5)
+    assert float(both) == pytest.approx(0.75 * float(alone) + 0.25 * float(told), abs=1e-5)
+
+
 def test_from_a_manifest_by_method_and_with_landmarks_found(tmp_path: Path) -> None:
     manifest = crop_manifest(tmp_path / "crops")
     config = tiny(manifest, tmp_path / "run", "data.source=manifest", "data.balance=method", "loss.blend_weight=0.5")
