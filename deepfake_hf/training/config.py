@@ -96,7 +96,9 @@ class DataConfig:
 class LossConfig:
     """Of the stage's loss: ``blend_weight`` of self-blends beside supervised items, ``margin`` of triplets,
     ``label_smoothing`` and ``pair_weight`` (a fake must score above its own genuine twin) of ``twins``; ``teachers``,
-    model folders of the same system, whose mean margin a crop's loss goes by to the share ``teacher_weight``."""
+    model folders of the same system, by whose word on a crop the loss goes to the share ``teacher_weight``: what the one
+    or the other finds (a soft maximum, ``teacher_softness`` in log odds wide), once each margin is brought to the units
+    of the first by the scale and offset of ``teacher_units``, one pair each; empty: they are in the same units."""
 
     blend_weight: NonNegativeFloat = 1.0
     margin: PositiveFloat = 1.0
@@ -104,6 +106,8 @@ class LossConfig:
     pair_weight: NonNegativeFloat = 0.0
     teachers: tuple[str, ...] = ()
     teacher_weight: NonNegativeFloat = 0.5
+    teacher_units: tuple[tuple[float, float], ...] = ()
+    teacher_softness: PositiveFloat = 1.0
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -378,6 +382,9 @@ def _check(config: TrainConfig) -> None:
         value = dict(flat(plain(config)))[key]
         if value > limit:
             raise UsageError(f"{key} {value}", "it is a share", "give a number from 0 to 1")
+    loss = config.loss
+    if loss.teacher_units and len(loss.teacher_units) != len(loss.teachers):
+        raise UsageError("loss.teacher_units", "each teacher has a scale and an offset", "give as many as teachers")
     sizes = config.data.sizes
     if isinstance(sizes, tuple):
         shares = [share for share, _ in sizes]

@@ -83,13 +83,20 @@ class CropStage(Stage):
 
     @torch.no_grad()
     def _taught(self, pixels: Tensor) -> Tensor | None:
-        """The mean ``logit_fake`` of the teachers, float (B,)."""
-        if not self.config.loss.teachers:
+        """What the one or the other teacher finds, as ``logit_fake``, float (B,)."""
+        chosen = self.config.loss
+        if not chosen.teachers:
             return None
         half = self.config.loop.precision == "bf16"
         with torch.autocast(pixels.device.type, torch.bfloat16, enabled=half):
             made = [teacher(pixels).logits.float() for teacher in self._teachers]
-        return torch.stack([logits[:, FAKE] - logits[:, REAL] for logits in made]).mean(0)
+        units = chosen.teacher_units or ((1.0, 0.0),) * len(made)
+        margins = [
+            (logits[:, FAKE] - logits[:, REAL]) * scale + offset
+            for logits, (scale, offset) in zip(made, units, strict=True)
+        ]
+        soft = chosen.teacher_softness
+        return soft * (torch.stack(margins) / soft).logsumexp(0)
 
     def score(self, model: PreTrainedModel, items: Sequence[FaceRow], step: int) -> NDArray[np.float64]:
         return score_rows(model, items, self.seen.size_at(step), self.processor)
@@ -106,7 +113,7 @@ class FaceStage(CropStage):
     uses: ClassVar[frozenset[str]] = data_options(
         "source path balance batch self_blends blend_elastic rebuilds rebuilders rebuild_whole rebuild_changed sizes "
         "strong_share augment source_scale dev_limit"
-    ) | {"loss.blend_weight", "loss.teachers", "loss.teacher_weight"}
+    ) | {"loss.blend_weight", "loss.teachers", "loss.teacher_weight", "loss.teacher_units", "loss.teacher_softness"}
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__(config)

@@ -156,7 +156,8 @@ def test_teachers_have_their_say(data: Path, tmp_path: Path) -> None:
     source = build_stage(tiny(data, tmp_path, "seed=5"))
     source.model.save_pretrained(teacher)
     source.save_processor(teacher)
-    taught = ("data.batch=3", f"loss.teachers=[{teacher}]", "loss.teacher_weight=0.25", "loop.precision=fp32")
+    taught = ("data.batch=3", f"loss.teachers=[{teacher},{teacher}]", "loss.teacher_weight=0.25", "loop.precision=fp32")
+    taught = (*taught, "loss.teacher_units=[[1, 0], [2, -0.5]]", "loss.teacher_softness=0.5")
     plain, stage = build_stage(tiny(data, tmp_path, "data.batch=3")), build_stage(tiny(data, tmp_path, *taught))
     batch = stage.collate([stage.make(key) for key in stage.units(0)])
     stage.model.eval()
@@ -164,10 +165,13 @@ def test_teachers_have_their_say(data: Path, tmp_path: Path) -> None:
     both, parts = stage.loss(stage.model, batch)
     with torch.no_grad():
         said, own = (model.eval()(batch["pixel_values"]).logits for model in (source.model, stage.model))
-    goal, p = (torch.sigmoid(logits[:, 1] - logits[:, 0]) for logits in (said, own))
+    margin, p = said[:, 1] - said[:, 0], torch.sigmoid(own[:, 1] - own[:, 0])
+    goal = torch.sigmoid(0.5 * torch.log(torch.exp(2 * margin) + torch.exp(2 * (2 * margin - 0.5))))
     told = -(goal * p.log() + (1 - goal) * (1 - p).log()).mean()
     assert parts["loss_teachers"] == pytest.approx(float(told), abs=1e-5)
     assert float(both) == pytest.approx(0.75 * float(alone) + 0.25 * float(told), abs=1e-5)
+    with pytest.raises(UsageError, match="a scale and an offset"):
+        tiny(data, tmp_path, *taught, "loss.teacher_units=[[1, 0]]")
 
 
 def test_from_a_manifest_by_method_and_with_landmarks_found(tmp_path: Path) -> None:
