@@ -95,10 +95,12 @@ class DataConfig:
 @dataclass(frozen=True, config=_STRICT)
 class LossConfig:
     """Of the stage's loss: ``blend_weight`` of self-blends beside supervised items, ``margin`` of triplets,
-    ``label_smoothing`` and ``pair_weight`` (a fake must score above its own genuine twin) of ``twins``; ``teachers``,
-    model folders of the same system, by whose word on a crop the loss goes to the share ``teacher_weight``: what the one
-    or the other finds (a soft maximum, ``teacher_softness`` in log odds wide), once each margin is brought to the units
-    of the first by the scale and offset of ``teacher_units``, one pair each; empty: they are in the same units."""
+    ``label_smoothing`` and ``pair_weight`` (a fake must score above its own genuine twin) of ``twins``.
+
+    ``teachers`` are model folders of the same system; to the share ``teacher_weight`` the loss goes by what one or
+    another of them finds in a crop (a soft maximum, ``teacher_softness`` in log odds wide). ``teacher_units`` holds a
+    scale and an offset for each, which bring its margin to the units of the first; empty: they are alike.
+    """
 
     blend_weight: NonNegativeFloat = 1.0
     margin: PositiveFloat = 1.0
