@@ -123,5 +123,6 @@ def test_a_short_head_is_kept_and_leaves_the_logits_alone(tmp_path: Path) -> Non
     sound, spans = voice_like(2 * RATE), torch.tensor([[0, RATE], [RATE // 2, 3 * RATE // 2]])
     with torch.inference_mode():
         (logits, none), (with_it, short), (_, loaded) = (one.along(sound, spans) for one in (plain, model, again))
-        assert torch.equal(logits, with_it) and torch.equal(short, loaded)
+        assert torch.equal(logits, with_it)
+        torch.testing.assert_close(short, loaded)  # loaded weights lie otherwise in memory
         assert not none.any() and short.shape == (2,) and bool(short.abs().min() > 0)
