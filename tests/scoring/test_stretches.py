@@ -74,3 +74,9 @@ def test_a_window_that_one_head_knows_stands_out_whatever_the_other_says() -> No
     both = [ShortWindow(i * HOP_S, i * HOP_S + 1, "speech", None, a, short_margin=b) for i, (a, b) in enumerate(pairs)]
     np.testing.assert_allclose(raised(both), [0, 5, 6, 6, 0])
     assert raised([]).shape == (0,)
+
+
+def test_a_distribution_of_few_recordings_still_has_a_limit_beyond_them() -> None:
+    few = NullDistribution.fit(np.random.default_rng(3).normal(2, 1, 50))  # only the last knot is that rare
+    assert few.margins[-1] < limit_over(few, 12) < 20
+    assert len(standing_out(windows(with_fake(genuine(60, 1), 20, 21, 60)), few)) == 1
