@@ -204,6 +204,16 @@ class WindowScore:
 
 
 @dataclass(frozen=True)
+class ShortWindow(WindowScore):
+    """A second of sound, and what the head for such windows says of it beside others of the same sound (``stretches``).
+
+    ``short_margin`` is 0 where the branch has no such head.
+    """
+
+    short_margin: float = 0.0
+
+
+@dataclass(frozen=True)
 class SeenFace:
     """One face at one moment: its box in pixels, P(fake) around that moment and the reading of it.
 

@@ -184,6 +184,23 @@ def reproduce(
         run_steps(steps, folders, start, until, tell=typer.echo)
 
 
+@app.command("short-head")
+def short_head(
+    data: Annotated[Path, typer.Option(help="Genuine recordings.")] = Path("../shared/data/speech"),
+    cache: Annotated[Path, _CACHE] = Path("runs/speech_cache"),
+    bundle: Annotated[Path, typer.Option(help="Its speech branch gets the head.")] = Path("deepfake_hf/weights"),
+    threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
+) -> None:
+    """Fit the head for windows of a second, and the limits of stretches, after the speech branch is published."""
+    from deepfake_hf.training.run import set_threads
+    from deepfake_hf.training.short_head import put_short_head
+
+    set_threads(threads)
+    with plain_errors():
+        null = put_short_head(bundle, data, cache, lambda line: typer.echo(line, err=True))
+    typer.echo(f"saved {bundle}/speech; limits from {null.num_samples} pieces")
+
+
 def main() -> None:
     """Entry point of ``train.py``."""
     app()

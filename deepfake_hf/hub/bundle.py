@@ -178,7 +178,6 @@ def write_bundle(
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CANARY).unlink(missing_ok=True)
-    arrays: dict[str, np.ndarray] = {}
     sources = {branch: path for branch, (_, path, _) in branches.items()}
     if landmarks is not None:
         sources["landmarks"] = landmarks
@@ -192,11 +191,8 @@ def write_bundle(
         for file in sorted(source.iterdir()):
             if file.suffix in (".json", ".safetensors") and file.name not in ("figures.json", "metrics.json"):
                 shutil.copy(file, target / file.name)
-    points = {}
-    for branch, (_, _, calibration) in branches.items():
-        arrays |= {f"{branch}.{key}": value for key, value in calibration.to_arrays().items()}
-        points[branch] = calibration.operating_points
-    save_file(arrays, folder / CALIBRATION)
+    write_calibrations(folder, {branch: calibration for branch, (_, _, calibration) in branches.items()})
+    points = {branch: calibration.operating_points for branch, (_, _, calibration) in branches.items()}
     manifest = {
         "format_version": FORMAT_VERSION,
         "library_version": __version__,
@@ -211,6 +207,14 @@ def write_bundle(
     write_json(folder / MANIFEST, manifest)
     write_root_config(folder)
     return open_bundle(folder)
+
+
+def write_calibrations(folder: Path, calibrations: dict[str, BranchCalibration]) -> None:
+    """Write the calibrations of all branches of a bundle."""
+    arrays: dict[str, np.ndarray] = {}
+    for branch, calibration in calibrations.items():
+        arrays |= {f"{branch}.{key}": value for key, value in calibration.to_arrays().items()}
+    save_file(arrays, folder / CALIBRATION)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -80,13 +80,20 @@ class SpeechBranch(SoundScorer):
         """Args: windows: N of float32 (num_samples,). Returns: float64 (N,), calibrated ``logit_fake``."""
         return in_batches(windows, self._margins, CPU_WINDOWS if self.device.type == "cpu" else BATCH)
 
-    @torch.inference_mode()
     def score_along(self, sound: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         """As of the protocol; a model on statistics works out once what windows share, at one level for all of them."""
         if not isinstance(self.model, SpeechStatisticsForAudioClassification):
             return super().score_along(sound, spans)
+        return self.score_both(sound, spans)[:, 0]
+
+    @torch.inference_mode()
+    def score_both(self, sound: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        """As of the protocol."""
+        if not isinstance(self.model, SpeechStatisticsForAudioClassification):
+            return super().score_both(sound, spans)
         waveform = torch.from_numpy(np.ascontiguousarray(sound))[None].to(self.device)
-        return margins_of(self.model.along(waveform, torch.tensor(spans, device=self.device)))
+        logits, short = self.model.along(waveform, torch.tensor(spans, device=self.device))
+        return np.stack((margins_of(logits), short.double().cpu().numpy()), axis=1)
 
     @torch.inference_mode()
     def _margins(self, windows: list[NDArray[np.float32]]) -> NDArray[np.float64]:

@@ -43,6 +43,11 @@ class SoundScorer(Protocol):
         """
         return self.score([sound[begin:end] for begin, end in spans])
 
+    def score_both(self, sound: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        """As :meth:`score_along`, beside what a head for windows of a second says, or 0 without one: float64 (N, 2)."""
+        margins = self.score_along(sound, spans)
+        return np.stack((margins, np.zeros(len(margins))), axis=1)
+
 
 def in_batches(
     items: Sequence[NDArray[Any]], margins: Callable[[list[NDArray[Any]]], NDArray[np.float64]], size: int = BATCH

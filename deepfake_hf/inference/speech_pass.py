@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepfake_hf.inference.scorers import SoundScorer
 from deepfake_hf.inference.speech_gate import GATE_CHUNK, SpeechGate
-from deepfake_hf.types import AudioTrack, WindowScore
+from deepfake_hf.types import AudioTrack, ShortWindow, WindowScore
 
 WINDOW_S: Final = 2.5
 HOP_S: Final = 1.28
@@ -46,7 +46,7 @@ class SpeechPass:
         self.rate = branch.sampling_rate
         self.gate = SpeechGate()
         self.windows: list[WindowScore] = []
-        self.short_windows: list[WindowScore] = []
+        self.short_windows: list[ShortWindow] = []
         self.duration_s = 0.0
         self.speech_s = 0.0
         self._with_short = with_short
@@ -117,13 +117,14 @@ class SpeechPass:
         short = [span for span in short if self._with_short and self._spoken_s(span) >= MIN_SHORT_SPEECH_S]
         if not spans and not short:
             return
-        margins = self.branch.score_along(sound, [*spans, *short])
+        margins = self.branch.score_both(sound, [*spans, *short])
         for place, (begin, end) in enumerate([*spans, *short]):
             start_s = self._origin or 0.0
-            window = WindowScore(
-                start_s + begin / self.rate, start_s + end / self.rate, "speech", None, float(margins[place])
-            )
-            (self.windows if place < len(spans) else self.short_windows).append(window)
+            facts = (start_s + begin / self.rate, start_s + end / self.rate, "speech", None, float(margins[place, 0]))
+            if place < len(spans):
+                self.windows.append(WindowScore(*facts))
+            else:
+                self.short_windows.append(ShortWindow(*facts, short_margin=float(margins[place, 1])))
 
     def _spoken_s(self, span: Span) -> float:
         begin, end = (place // GATE_CHUNK for place in span)

@@ -18,6 +18,7 @@ class SpeechStatisticsConfig(DetectorConfig):
         two_sided: The head sees each statistic's distance from genuine speech as well, whichever way it lies: one
             generator is too smooth where another is too rough.
         dropout: On the statistics, before the head.
+        short_head: There is a second head, one weight a statistic, for windows of a second; verdicts do not ask it.
         **kwargs: Of :class:`DetectorConfig` and of ``PretrainedConfig``.
 
     Raises:
@@ -33,6 +34,7 @@ class SpeechStatisticsConfig(DetectorConfig):
         soft: bool = False,
         two_sided: bool = False,
         dropout: float = 0.0,
+        short_head: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -46,3 +48,4 @@ class SpeechStatisticsConfig(DetectorConfig):
         self.soft = soft
         self.two_sided = two_sided
         self.dropout = dropout
+        self.short_head = short_head

@@ -36,6 +36,7 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
         self.register_buffer("spread", torch.ones(size))
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(2 * size if config.two_sided else size, 2)
+        self.short_head = nn.Linear(size, 1, bias=False) if config.short_head else None
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -66,7 +67,7 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
         # float32 whatever the weights are: half precision holds neither powers nor their cubes
         return speech_statistics(input_values.float().masked_fill(~mask, 0.0), mask, self.config.sampling_rate)
 
-    def along(self, input_values: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
+    def along(self, input_values: torch.Tensor, spans: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Classify stretches of one waveform, which may overlap: much cheaper than each by itself.
 
         Level and offset are those of the whole waveform, so that the answer for a stretch can differ a little from
@@ -77,13 +78,15 @@ class SpeechStatisticsForAudioClassification(DetectorModel):
             spans: int64 (W, 2), first and last + 1 sample; they begin at multiples of 128.
 
         Returns:
-            float32 (W, 2), logits as of :meth:`forward`.
+            float32 (W, 2), logits as of :meth:`forward`; float32 (W,), what the short head says, which has a meaning
+            beside other windows of the same sound only (``scoring.stretches``): 0 where there is none.
         """
         mask = torch.ones_like(input_values, dtype=torch.bool)
         stretches = Stretches(spans[None, :, 0], spans[None, :, 1])
         raw = speech_statistics(input_values.float(), mask, self.config.sampling_rate, stretches)[0]
-        found = self.sides(self.standardise(raw)).to(self.classifier.weight.dtype)
-        return self.answer(self.classifier(self.dropout(found)), None)[1]
+        standard = self.standardise(raw).to(self.classifier.weight.dtype)
+        short = self.short_head(standard)[:, 0] if self.short_head is not None else standard.new_zeros(len(standard))
+        return self.answer(self.classifier(self.dropout(self.sides(standard))), None)[1], short
 
     def standardise(self, statistics: torch.Tensor) -> torch.Tensor:
         """Raw statistics float32 (B, D) in standard deviations of genuine speech, cut off or bent at the limit."""

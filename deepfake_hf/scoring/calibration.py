@@ -127,7 +127,7 @@ class NullDistribution:
 
     def _end_slope(self) -> float:
         """Fall of log tail per unit of margin beyond the last knot, from the tail's last tenth to its end."""
-        start = int(np.searchsorted(-self.log_tail, -np.log(0.10)))
+        start = min(int(np.searchsorted(-self.log_tail, -np.log(0.10))), len(self.log_tail) - 2)
         rise = self.margins[-1] - self.margins[start]
         return float((self.log_tail[-1] - self.log_tail[start]) / max(rise, 1e-6))
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_hf.scoring.calibration import NullDistribution, sigmoid
-from deepfake_hf.types import Segment, WindowScore
+from deepfake_hf.types import Segment, ShortWindow
 
 PIECE_S: Final = 5.0
 FALSE_SHARE: Final = 0.05  # of genuine recordings, however long, that may have a stretch
@@ -19,13 +19,19 @@ _JOIN_GAP_S: Final = 0.5
 _OWN: Final = 0.5  # share of a long stretch that short ones must fill for it to stay whole
 
 
-def raised(windows: Sequence[WindowScore]) -> NDArray[np.float64]:
-    """How far each window's margin lies above the recording's median: (N,)."""
-    margins = np.array([window.logit_fake for window in windows])
-    return margins - np.median(margins) if len(margins) else margins
+def raised(windows: Sequence[ShortWindow]) -> NDArray[np.float64]:
+    """How far each window lies above the recording's median: (N,), 0 and more.
+
+    By the branch's margin and by its head for windows of a second, where it has one: the root of the sum of squares, so
+    that a window which one of the two knows stands out, and the other, which may never have heard of such a generator,
+    takes nothing away.
+    """
+    margins = np.array([(window.logit_fake, window.short_margin) for window in windows]).reshape(-1, 2)
+    above = np.maximum(margins - np.median(margins, axis=0), 0.0) if len(margins) else margins
+    return np.asarray(np.hypot(above[:, 0], above[:, 1]))
 
 
-def piece_peaks(windows: Sequence[WindowScore]) -> NDArray[np.float64]:
+def piece_peaks(windows: Sequence[ShortWindow]) -> NDArray[np.float64]:
     """The highest of :func:`raised` in each piece of ``PIECE_S`` of one recording where a window begins: (P,).
 
     Of genuine recordings they make the null distribution that :func:`standing_out` takes.
@@ -42,7 +48,7 @@ def limit_over(null: NullDistribution, num_pieces: int) -> float:
     return null.margin_at(1 - (1 - FALSE_SHARE) ** (1 / max(1, num_pieces)))
 
 
-def standing_out(windows: Sequence[WindowScore], null: NullDistribution) -> tuple[Segment, ...]:
+def standing_out(windows: Sequence[ShortWindow], null: NullDistribution) -> tuple[Segment, ...]:
     """Stretches of a recording that stand out from the rest of it as genuine speech of that length seldom does.
 
     One opens at a window over :func:`limit_over` and goes on, both ways, while windows stay above six tenths of its
@@ -76,7 +82,7 @@ def standing_out(windows: Sequence[WindowScore], null: NullDistribution) -> tupl
     return _joined(sorted(found, key=lambda segment: segment.start_s))
 
 
-def _touch(sooner: WindowScore, later: WindowScore) -> bool:
+def _touch(sooner: ShortWindow, later: ShortWindow) -> bool:
     return later.start_s <= sooner.end_s
 
 

@@ -111,3 +111,18 @@ def test_a_configuration_without_the_new_keys_is_the_old_model() -> None:
     assert model.classifier.in_features == layers.num_statistics()
     far = torch.full((1, layers.num_statistics()), 9.0)
     assert float(model.standardise(far).detach().max()) == 5.0
+
+
+def test_a_short_head_is_kept_and_leaves_the_logits_alone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    plain = SpeechStatisticsForAudioClassification(SpeechStatisticsConfig(soft=True)).eval()
+    model = SpeechStatisticsForAudioClassification(SpeechStatisticsConfig(soft=True, short_head=True)).eval()
+    model.load_state_dict(plain.state_dict(), strict=False)
+    model.save_pretrained(tmp_path)
+    again = SpeechStatisticsForAudioClassification.from_pretrained(tmp_path).eval()
+    sound, spans = voice_like(2 * RATE), torch.tensor([[0, RATE], [RATE // 2, 3 * RATE // 2]])
+    with torch.inference_mode():
+        (logits, none), (with_it, short), (_, loaded) = (one.along(sound, spans) for one in (plain, model, again))
+        assert torch.equal(logits, with_it)
+        torch.testing.assert_close(short, loaded)  # loaded weights lie otherwise in memory
+        assert not none.any() and short.shape == (2,) and bool(short.abs().min() > 0)

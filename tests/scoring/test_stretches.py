@@ -7,14 +7,14 @@ import pytest
 
 from deepfake_hf.scoring.calibration import NullDistribution
 from deepfake_hf.scoring.decision import BranchCalibration
-from deepfake_hf.scoring.stretches import PIECE_S, finest, limit_over, piece_peaks, standing_out
-from deepfake_hf.types import Segment, WindowScore
+from deepfake_hf.scoring.stretches import PIECE_S, finest, limit_over, piece_peaks, raised, standing_out
+from deepfake_hf.types import Segment, ShortWindow
 
 HOP_S = 0.25
 
 
-def windows(margins: np.ndarray) -> list[WindowScore]:
-    return [WindowScore(i * HOP_S, i * HOP_S + 1.0, "speech", None, float(m)) for i, m in enumerate(margins)]
+def windows(margins: np.ndarray) -> list[ShortWindow]:
+    return [ShortWindow(i * HOP_S, i * HOP_S + 1.0, "speech", None, float(m)) for i, m in enumerate(margins)]
 
 
 def genuine(seconds: float, seed: int) -> np.ndarray:
@@ -67,3 +67,16 @@ def test_a_calibration_keeps_both_distributions() -> None:
     both = BranchCalibration.from_arrays(BranchCalibration(NULL, NULL).to_arrays())
     assert both.stretches is not None and np.array_equal(both.stretches.margins, NULL.margins)
     assert BranchCalibration.from_arrays(BranchCalibration(NULL).to_arrays()).stretches is None
+
+
+def test_a_window_that_one_head_knows_stands_out_whatever_the_other_says() -> None:
+    pairs = [(0.0, 0.0), (3.0, 4.0), (6.0, -9.0), (-9.0, 6.0), (0.0, 0.0)]
+    both = [ShortWindow(i * HOP_S, i * HOP_S + 1, "speech", None, a, short_margin=b) for i, (a, b) in enumerate(pairs)]
+    np.testing.assert_allclose(raised(both), [0, 5, 6, 6, 0])
+    assert raised([]).shape == (0,)
+
+
+def test_a_distribution_of_few_recordings_still_has_a_limit_beyond_them() -> None:
+    few = NullDistribution.fit(np.random.default_rng(3).normal(2, 1, 50))  # only the last knot is that rare
+    assert few.margins[-1] < limit_over(few, 12) < 20
+    assert len(standing_out(windows(with_fake(genuine(60, 1), 20, 21, 60)), few)) == 1
