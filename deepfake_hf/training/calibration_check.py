@@ -62,9 +62,9 @@ def write_calibration(
     """
     if not {"face", *(["speech"] if cache else [])} <= set(bundle.branches):
         raise DataError("calibration", "this bundle lacks a branch", "measure one with faces and speech")
-    branches = {"face": _faces(bundle.path / "face", faces, seen, count)}
+    branches, notes = {"face": _faces(bundle.path / "face", faces, seen, count)}, {"face": ""}
     if cache is not None:
-        branches["speech"] = _speech(bundle.path / "speech", cache)
+        branches["speech"], notes["speech"] = _speech(bundle.path / "speech", cache)
     out.parent.mkdir(parents=True, exist_ok=True)
     page = [
         "# Does P(fake) mean what it says?",
@@ -80,7 +80,7 @@ def write_calibration(
             out.parent / picture, dpi=150
         )
         page += ["", f"## {_TITLES[name]}", "", f"![Share of fakes against P(fake)]({picture})", "", _HEAD]
-        page += [_line(title, found) for title, found in sets.items()]
+        page += [*(_line(title, found) for title, found in sets.items()), *(["", notes[name]] if notes[name] else [])]
     out.write_text("\n".join(page) + "\n")
     return {
         name: {
@@ -142,7 +142,7 @@ def _faces(model: Path, faces: Path, seen: Sequence[str], count: int) -> dict[st
     return found
 
 
-def _speech(folder: Path, cache: Path) -> dict[str, Found]:
+def _speech(folder: Path, cache: Path) -> tuple[dict[str, Found], str]:
     held = read_twins(cache, "validation")
     branch = SpeechBranch(folder, torch.device("cpu"))
     extractor = WaveformFeatureExtractor(**PRESETS[PRESET].processor)
@@ -156,10 +156,13 @@ def _speech(folder: Path, cache: Path) -> dict[str, Found]:
         dev = score_twins(model, extractor, read_twins(cache, "dev", family), (0, 1))
         platt = fit_platt([score.logit for score in dev], [score.label for score in dev])
         scores = _in_turn(score_twins(model, extractor, held, (0, 1), own))
+        if not scores:
+            raise DataError(f"calibration without {family}", "the cache has none of its fakes", "finish speech-data")
         parts.append((scores, np.array([sigmoid(platt["scale"] * s.logit + platt["bias"]) for s in scores])))
     rows, p_fake = [score for scores, _ in parts for score in scores], np.concatenate([p for _, p in parts])
-    found["each family left out of fit and calibration"] = _utterances(rows, p_fake)
-    return found
+    found[f"{', '.join(LEAVE_OUT)}: each left out of fit and calibration"] = _utterances(rows, p_fake)
+    known = sorted({str(name) for name in table.family} - {"genuine"})
+    return found, f"Families in the cache that the fits of the last row chose from: {', '.join(known)}."
 
 
 def _in_turn(scores: Sequence[UtteranceScore]) -> list[UtteranceScore]:
