@@ -142,7 +142,7 @@ def calibration(
     faces: Annotated[Path, _FACES] = Path("../shared/data/faces"),
     cache: Annotated[Path, _CACHE] = Path("runs/speech_cache"),
     seen: Annotated[str, _SEEN] = _BOX_SEEN,
-    count: Annotated[int, typer.Option(help="Face crops of a class at most.")] = 1000,
+    count: Annotated[int, typer.Option(help="Face crops of a class at most.")] = 700,
     threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
     out: Path = Path("docs/calibration.md"),
 ) -> None:

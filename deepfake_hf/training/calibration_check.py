@@ -32,7 +32,7 @@ from deepfake_hf.training.speech_batches import read_twins
 from deepfake_hf.training.speech_evaluation import LEAVE_OUT, UtteranceScore, score_twins
 from deepfake_hf.training.speech_fit import PRESET, FitRecipe, fit_model
 from deepfake_hf.training.speech_table import read_table
-from deepfake_hf.training.unseen import CONDITIONS, GENUINE, made_crops
+from deepfake_hf.training.unseen import CONDITIONS, pairs_in_turn
 
 Found = dict[str, Any]
 _HEAD: Final = (
@@ -50,7 +50,7 @@ def write_calibration(
         bundle: With faces, and speech where there is a cache.
         faces: Folder of the parquet shards; their ``validation``.
         cache: The twin cache; None leaves speech out.
-        seen: Kinds of fakes of :func:`~deepfake_hf.training.unseen.made_crops` that training had.
+        seen: Kinds of fakes of :func:`~deepfake_hf.training.unseen.makers` that training had.
         out: The page; pictures are ``calibration_face.png`` and ``calibration_speech.png`` beside it.
         count: Crops of a class at most.
 
@@ -116,12 +116,7 @@ def _line(title: str, found: Found) -> str:
 def _faces(model: Path, faces: Path, seen: Sequence[str], count: int) -> dict[str, Found]:
     branch = FrameBranch(model, torch.device("cpu"))
     rows = load_faces(faces, "validation")
-    kinds = made_crops(rows, count)
-    genuine = kinds.pop(GENUINE)
-    others = [crops for name, crops in kinds.items() if name not in seen]
-    if not others:
-        raise DataError("calibration off-distribution", "training had every kind of fake", "name fewer with --seen")
-    made = [others[index % len(others)][index] for index in range(len(genuine))]
+    genuine, made = pairs_in_turn(rows, count, seen)
     both = [row for label in (REAL, FAKE) for row in [row for row in rows if row.label == label][:count]]
 
     def measured(crops: Callable[[int], NDArray[np.uint8]], labels: Sequence[int], groups: Sequence[str]) -> Found:

@@ -107,18 +107,46 @@ def made_crops(rows: Sequence[FaceRow], count: int) -> dict[str, list[Rgb]]:
     Raises:
         DataError: Fewer than two genuine crops have landmarks, or there is no stored fake.
     """
-    real = [row for row in rows if row.label == REAL and row.landmarks_xy is not None][:count]
     fake = [row for row in rows if row.label == FAKE][:count]
-    if len(real) < 2 or not fake:
-        raise DataError("unseen methods", "two genuine crops with landmarks and a fake are needed", "take other shards")
-    seen = [_reduced(row, index) for index, row in enumerate(real)]
+    seen = _genuine(rows, count)
+    if not fake:
+        raise DataError("unseen methods", "there is no stored fake", "take other shards")
     crops = {GENUINE: [rgb for rgb, _ in seen], STORED: [_reduced(row, index)[0] for index, row in enumerate(fake)]}
     for place, (name, make) in enumerate(makers().items()):
-        crops[name] = []
-        for index, (rgb, points) in enumerate(seen):
-            other, others = seen[(index + 1) % len(seen)]
-            crops[name].append(make(rgb, points, other, others, np.random.default_rng([place, index])))
+        crops[name] = [_made(make, place, seen, index) for index in range(len(seen))]
     return crops
+
+
+def pairs_in_turn(rows: Sequence[FaceRow], count: int, leave_out: Sequence[str]) -> tuple[list[Rgb], list[Rgb]]:
+    """Genuine crops, and of each one fake, ways in turn: both uint8 (h, w, 3), in one order.
+
+    Args:
+        rows: Held-out crops.
+        count: Genuine crops at most, with landmarks.
+        leave_out: Names of ways that are not used.
+
+    Raises:
+        DataError: Fewer than two genuine crops have landmarks, or no way is left.
+    """
+    seen = _genuine(rows, count)
+    ways = [(make, place) for place, (name, make) in enumerate(makers().items()) if name not in leave_out]
+    if not ways:
+        raise DataError("kinds that training had not", "every kind is left out", "leave out fewer, see --seen")
+    made = [_made(*ways[index % len(ways)], seen, index) for index in range(len(seen))]
+    return [rgb for rgb, _ in seen], made
+
+
+def _genuine(rows: Sequence[FaceRow], count: int) -> list[tuple[Rgb, Points]]:
+    real = [row for row in rows if row.label == REAL and row.landmarks_xy is not None][:count]
+    if len(real) < 2:
+        raise DataError("unseen methods", "two genuine crops with landmarks are needed", "take other shards")
+    return [_reduced(row, index) for index, row in enumerate(real)]
+
+
+def _made(make: Maker, place: int, seen: Sequence[tuple[Rgb, Points]], index: int) -> Rgb:
+    """One fake, from this crop and the next."""
+    (rgb, points), (other, others) = seen[index], seen[(index + 1) % len(seen)]
+    return make(rgb, points, other, others, np.random.default_rng([place, index]))
 
 
 def _reduced(row: FaceRow, index: int) -> tuple[Rgb, Points]:

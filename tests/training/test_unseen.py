@@ -66,3 +66,16 @@ def test_what_cannot_be_measured_is_refused(data: Path, tmp_path: Path) -> None:
         unseen.write_unseen([tmp_path], data, tmp_path / "page.md", ["morphing"], 2, "train")
     with pytest.raises(DataError, match="two genuine crops"):
         unseen.made_crops([], 3)
+    genuine = [row for row in load_faces(data, "train") if row.label == 0]
+    with pytest.raises(DataError, match="no stored fake"):
+        unseen.made_crops(genuine, 3)
+
+
+def test_pairs_take_the_ways_in_turn(data: Path) -> None:
+    rows = load_faces(data, "train")
+    crops = unseen.made_crops(rows, 3)
+    left_out = [name for name in unseen.makers() if name not in ("self-blend", "rebuilt picture, nearest")]
+    genuine, made = unseen.pairs_in_turn(rows, 3, left_out)
+    assert all(map(np.array_equal, genuine, crops[unseen.GENUINE]))
+    for place, name in enumerate(("self-blend", "rebuilt picture, nearest", "self-blend")):
+        assert np.array_equal(made[place], crops[name][place])
