@@ -78,7 +78,11 @@ class ClipStage(Stage):
         self.model, self.processor = start_of_run(config, ("clip",))
         self.mild, self.strong = face_augmentations(data.augment)
         if data.balance in ("pairs", "genuine"):
-            raise UsageError(f"data.balance {data.balance}", "that is for single crops", "give class, method or none")
+            raise UsageError(
+                f"data.balance {data.balance}",
+                "they are not stored in pairs, and genuine is for single crops",
+                "give class, method or none",
+            )
         if data.budget is not None and data.self_blends:
             raise UsageError("data.budget and data.self_blends", "blends would burst the budget", "give one of them")
         self._stored = self._read("train")

@@ -43,7 +43,11 @@ class SoundStage(Stage):
         self.model, self.extractor = start_of_run(config, ("audio", "waveform"))
         self.rate = int(self.extractor.sampling_rate)
         if data.balance in ("pairs", "genuine"):
-            raise UsageError(f"data.balance {data.balance}", "that is for single crops", "give class, method or none")
+            raise UsageError(
+                f"data.balance {data.balance}",
+                "they are not stored in pairs, and genuine is for single crops",
+                "give class, method or none",
+            )
         self.augmentation = adjusted(SpeechAugmentation.none(), data.augment, "data.augment")
         if data.mask_share and PRESETS[config.preset].kind == "waveform":
             raise UsageError("data.mask_share", f"{config.preset} hears waves, no spectrograms", "leave it at 0")

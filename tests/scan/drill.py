@@ -112,7 +112,7 @@ def _run_until_kill(
         if begun >= worker_goal and (last or begun < goal):
             counts.workers_killed += _kill_a_worker(child.pid, draw)
             counts.in_flight += 1 if asked.engine == "local" else 8
-            worker_goal = total + 1
+            worker_goal = float("inf")  # files that are tried again count as begun, too
         if not last and begun >= goal:
             time.sleep(draw.uniform(0, 1.0))
             crew = psutil.Process(child.pid).children(recursive=True)
