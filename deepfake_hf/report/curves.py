@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from scipy.stats import norm
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIZE_IN: Final = (4.4, 3.5)
+_SHORT_NAME: Final = 24  # letters of a line of a legend
 _DASHES: Final = ("-", "--", ":", "-.")
 _DET_TICKS: Final = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99)
 Curves = Mapping[str, Mapping[str, Any]]
@@ -95,8 +97,12 @@ def det_figure(curves: Curves) -> Figure:
 
 
 def calibration_figure(curves: Curves) -> Figure:
-    """Share of fakes against mean P(fake), with Wilson's 95 % intervals; the dots grow with their number of items."""
+    """Share of fakes against mean P(fake), with Wilson's 95 % intervals; the dots grow with their number of items.
+
+    More than two curves, or one with a long name, are named beside the axes, not in them.
+    """
     figure, axes = _square("P(fake), mean of the bin", "share of fakes in the bin")
+    beside = len(curves) > 2 or max(map(len, curves)) > _SHORT_NAME
     axes.plot([0, 1], [0, 1], color=_P.muted, linewidth=1, linestyle=(0, (4, 3)))
     for place, (name, curve) in enumerate(curves.items()):
         rows, colour = curve["rows"], _P.lines[place % len(_P.lines)]
@@ -107,8 +113,18 @@ def calibration_figure(curves: Curves) -> Figure:
         bars = [[max(0.0, value) for value in side] for side in errors]
         axes.errorbar(x, y, bars, fmt="none", ecolor=colour, elinewidth=1.2, alpha=0.55)
         sizes = [14 + 70 * row["n"] / most for row in rows]
-        axes.scatter(x, y, sizes, color=colour, marker="os^D"[place % 4], label=name, zorder=3)
-    _legend(axes, "upper left")
+        named = "\n".join(wrap(name, _SHORT_NAME))
+        axes.scatter(x, y, sizes, color=colour, marker="os^D"[place % 4], label=named, zorder=3)
+    if beside:
+        figure.set_size_inches(SIZE_IN[0] * 1.5, SIZE_IN[1])
+        legend = axes.legend(
+            loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, fontsize=9, labelcolor=_P.ink,
+            handlelength=1.2, borderaxespad=0, labelspacing=1.4,
+        )  # fmt: skip
+        for handle in filter(None, legend.legend_handles):
+            handle.set(sizes=[40])
+    else:
+        _legend(axes, "upper left")
     return figure
 
 

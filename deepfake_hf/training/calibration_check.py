@@ -155,7 +155,7 @@ def _speech(folder: Path, cache: Path) -> tuple[dict[str, Found], str]:
             raise DataError(f"calibration without {family}", "the cache has none of its fakes", "finish speech-data")
         parts.append((scores, np.array([sigmoid(platt["scale"] * s.logit + platt["bias"]) for s in scores])))
     rows, p_fake = [score for scores, _ in parts for score in scores], np.concatenate([p for _, p in parts])
-    found[f"{', '.join(LEAVE_OUT)}: each left out of fit and calibration"] = _utterances(rows, p_fake)
+    found[f"{', '.join(LEAVE_OUT)}, each left out of fit and calibration"] = _utterances(rows, p_fake)
     known = sorted({str(name) for name in table.family} - {"genuine"})
     return found, f"Families in the cache that the fits of the last row chose from: {', '.join(known)}."
 
